@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from ttsartifact.perturbing.perturb import LayerCount, Perturbed, perturb, perturb_wav
     from ttsartifact.perturbing.plan import ImperfectionPlan, load_plan, plan_of
     from ttsartifact.reading.artifact import Artifact, Parts
-    from ttsartifact.reading.ranges import read_range
+    from ttsartifact.reading.derived import read_range
     from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.command import record_command
@@ -197,7 +197,7 @@ _PLACES = {
     "ttsartifact.packing.carriers": ("convert", "reattach", "strip"),
     "ttsartifact.packing.pack": ("Packed", "pack"),
     "ttsartifact.reading.artifact": ("Artifact", "Parts"),
-    "ttsartifact.reading.ranges": ("read_range",),
+    "ttsartifact.reading.derived": ("read_range",),
     "ttsartifact.recording.clock": ("Clock",),
     "ttsartifact.recording.command": ("record_command",),
     "ttsartifact.recording.bursting": ("SyncBurst",),

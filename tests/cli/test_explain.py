@@ -9,8 +9,13 @@ import pytest
 from kept import assert_kept
 
 from ttsartifact import _spec
+from ttsartifact.claiming.evaluate import Answer
 from ttsartifact.cli import doctor, explain, main
 from ttsartifact.cli.speak import EXIT
+from ttsartifact.rerunning.verdict import Nearness
+from ttsartifact.serving.loading import BatchEffect
+from ttsartifact.terms.finding import Outcome, Severity, Verdict
+from ttsartifact.terms.level import Level
 from ttsartifact.verifying.catalogue import catalogue
 
 if TYPE_CHECKING:
@@ -241,3 +246,13 @@ def test_a_page_of_a_column_and_of_a_profile(capsys: pytest.CaptureFixture[str])
     ):
         assert main(["explain", name]) == 0
         assert capsys.readouterr().out == page
+
+
+VERDICTS = [str(word) for kind in (Verdict, Outcome, Severity, Nearness, BatchEffect, Answer, Level) for word in kind]
+
+
+@pytest.mark.parametrize("word", [*VERDICTS, "DELTA-EXACT", "DELTA-DIFFERENT"])
+def test_every_word_of_a_verdict_is_explained(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a command may print as its answer, `explain` knows."""
+    assert main(["explain", word]) == 0
+    assert capsys.readouterr().out.casefold().startswith(word.casefold())

@@ -60,7 +60,16 @@ _GRADES = {
 }
 
 _WORDS = {
+    "fatal": "the rule does not hold, and no other one is run",
+    "error": "the rule does not hold, and the file is not conformant",
     "warn": "the rule was checked and does not hold; this is not an error",
+    "info": "a remark of a rule that holds",
+    "DELTA-EXACT": "the adaptation was repeated and gave the same bytes",
+    "DELTA-DIFFERENT": "the adaptation was repeated and gave other bytes, from the named link of its chain on",
+    "same": "the same samples alone and under load",
+    "depends_on_load": "the same samples whenever alone, and others under load",
+    "not_repeatable": "different samples even when alone",
+    "not_compared": "too few answers to compare",
     "not run": "a rule that it depends on failed",
     "hint": "what a heuristic remarks; it decides nothing",
     "receipt": "the line that names a run exactly (`ttsa show --receipt`)",

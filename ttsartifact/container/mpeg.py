@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ttsartifact.container.crc import crc16
 from ttsartifact.container.limits import MAX_SMALL_CHUNK_BYTES, READ_BLOCK_BYTES
 from ttsartifact.container.mistaken import followed_frame
-from ttsartifact.container.mpeg_side import MainData, channels_of, refused, require_sum
 from ttsartifact.errors import Damaged, TooLarge
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def is_free_format(word: int) -> bool:
 
 def same_kind(word: int, other: int) -> bool:
     """Return whether two headers are of one stream: version, layer, rate and number of channels."""
-    return (word ^ other) & _SAME == 0 and channels_of(word) == channels_of(other)
+    return (word ^ other) & _SAME == 0 and _channels_of(word) == _channels_of(other)
 
 
 def walk_frames(source: Source, start: int, end: int) -> Mpeg:
@@ -107,22 +107,22 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
     if first is None or frame_bytes(first) is None:
         raise _no_frame(source, start, end)
     info = _info(source.read_at(start, min(frame_bytes(first) or 0, end - start)), first, start)
-    count, place, main = 0, start, MainData()
+    count, place, main = 0, start, _MainData()
     while place < end:
         word = reader.word(place)
         size = None if word is None else frame_bytes(word)
         if word is None or size is None:
             raise _no_frame(source, place, end)
         if not same_kind(word, first):
-            raise refused("an MPEG frame of a different kind", place, _kind(word), _kind(first))
+            raise _refused("an MPEG frame of a different kind", place, _kind(word), _kind(first))
         if place + size > end:
-            raise refused("the last frame is cut", place, f"{end - place} bytes", f"{size} bytes")
+            raise _refused("the last frame is cut", place, f"{end - place} bytes", f"{size} bytes")
         if count and reader.opens_count(place, word):
-            raise refused("a second Xing or Info header: two MP3 files in a row", place, "a second file", "one stream")
+            raise _refused("a second Xing or Info header: two MP3 files in a row", place, "a second file", "one stream")
         if count or info is None:
             side = reader.side(place, word)
             if not word >> 16 & 1:
-                require_sum(reader.sum_of(place), side, place, word)
+                _require_sum(reader.sum_of(place), side, place, word)
             main.take(side, place, word, size)
         count += 1
         place += size
@@ -133,12 +133,12 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
     samples = 1152 if version == 3 else 576
     if info is not None and info.padding is not None and info.padding > _LEAST_PADDING + samples:
         what = "an MP3 states more padding than any encoder adds: players that keep it play what others leave out"
-        raise refused(what, start, f"{info.padding} samples", f"at most {_LEAST_PADDING + samples}")
+        raise _refused(what, start, f"{info.padding} samples", f"at most {_LEAST_PADDING + samples}")
     found = Mpeg(
         start=start,
         end=end,
         sample_rate_hz=_RATES_HZ[version][rate],
-        channels=channels_of(first),
+        channels=_channels_of(first),
         count=held,
         samples_per_frame=samples,
         sound=start + (frame_bytes(first) or 0 if info is not None else 0),
@@ -146,19 +146,19 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
         padding=info.padding if info else None,
     )
     if not found.frames:
-        raise refused("an MP3 whose delay and padding leave no sound", start, found.delay, "less than its frames hold")
+        raise _refused("an MP3 whose delay and padding leave no sound", start, found.delay, "less than its frames hold")
     return found
 
 
 def _require_counted(info: _Info, held: int, size: int, start: int) -> None:
     """Hold the header's counts to the walk over `size` bytes, as far as players go by them."""
     if info.count != held:
-        raise refused("the MP3's own header counts other frames", start, info.count, held)
+        raise _refused("the MP3's own header counts other frames", start, info.count, held)
     # FFmpeg suspects a second file behind more bytes than are stated, and leaves the padding in.
     more = size - info.file_bytes
     if info.delay is not None and info.file_bytes and more > info.file_bytes >> 4:
         what = "an MP3 is longer than its own header states: players take the rest for a second file"
-        raise refused(what, start, f"{size} bytes", f"{info.file_bytes} bytes")
+        raise _refused(what, start, f"{size} bytes", f"{info.file_bytes} bytes")
 
 
 def require_silent_tail(source: Source, mpeg: Mpeg, size: int) -> None:
@@ -177,7 +177,7 @@ def require_silent_tail(source: Source, mpeg: Mpeg, size: int) -> None:
     tail = source.read_at(mpeg.end, size - mpeg.end)
     at = followed_frame(tail)
     if at is not None:
-        raise refused("MPEG frames within a tag behind the audio", mpeg.end + at, "frames", "a tag without any")
+        raise _refused("MPEG frames within a tag behind the audio", mpeg.end + at, "frames", "a tag without any")
 
 
 def counted_opening(source: Source, mpeg: Mpeg) -> bytes:
@@ -243,14 +243,14 @@ def _info(frame: bytes, word: int, start: int) -> _Info | None:
     if not is_xing and not is_vbri:
         return None
     if is_xing and is_vbri:
-        raise refused("an MP3 with two headers that count its frames", start, "Xing and VBRI", "one of them")
+        raise _refused("an MP3 with two headers that count its frames", start, "Xing and VBRI", "one of them")
     sound = frame[4 if word >> 16 & 1 else 6 : at if is_xing else _VBRI_AT]
     if any(sound):
-        raise refused("a frame with sound and a header that counts frames", start, sound.hex(), "zeros")
+        raise _refused("a frame with sound and a header that counts frames", start, sound.hex(), "zeros")
     found = _xing(frame, at, start) if is_xing else _vbri(frame)
     if not found.count:
         what = "an MP3's own header counts no frames: players choose whether it is one itself"
-        raise refused(what, start, "no count", "the frames behind it")
+        raise _refused(what, start, "no count", "the frames behind it")
     return found
 
 
@@ -272,19 +272,19 @@ def _xing(frame: bytes, at: int, start: int) -> _Info:
         return _Info(count=count, file_bytes=file_bytes, delay=both >> 12, padding=both & 0xFFF)
     if writer[:1].strip(b"\0") and both:
         what = "delay and padding are stated, but not every player knows this encoder's name"
-        raise refused(what, start, writer[:9].decode("ascii", "backslashreplace"), "LAME, Lavf or Lavc")
+        raise _refused(what, start, writer[:9].decode("ascii", "backslashreplace"), "LAME, Lavf or Lavc")
     return _Info(count=count, file_bytes=file_bytes)
 
 
 def _side_bytes(word: int) -> int:
     """Return the length of header and side information, behind which Xing's header stands."""
-    is_mpeg1, is_mono = word >> 19 & 3 == 3, channels_of(word) == 1
+    is_mpeg1, is_mono = word >> 19 & 3 == 3, _channels_of(word) == 1
     return 4 + ((17 if is_mono else 32) if is_mpeg1 else (9 if is_mono else 17))
 
 
 def _kind(word: int) -> str:
     version = {3: "MPEG-1", 2: "MPEG-2", 0: "MPEG-2.5"}[word >> 19 & 3]
-    return f"{version} layer III, {_RATES_HZ[word >> 19 & 3][word >> 10 & 3]} Hz, {channels_of(word)} channels"
+    return f"{version} layer III, {_RATES_HZ[word >> 19 & 3][word >> 10 & 3]} Hz, {_channels_of(word)} channels"
 
 
 def _no_frame(source: Source, place: int, end: int) -> Damaged:
@@ -292,7 +292,106 @@ def _no_frame(source: Source, place: int, end: int) -> Damaged:
     word = int.from_bytes(head[:4].ljust(4, b"\0"), "big")
     if head[:3] in {b"ID3", b"TAG"} or head[:8] == b"APETAGEX":
         found = f"{'an ID3v2' if head[:3] == b'ID3' else 'an ID3v1' if head[:3] == b'TAG' else 'an APE'} tag"
-        return refused("a tag between the frames: a second file follows", place, found, "the next MPEG frame")
+        return _refused("a tag between the frames: a second file follows", place, found, "the next MPEG frame")
     if is_free_format(word):
-        return refused("a frame of free format, without a stated length", place, head.hex(), "a bitrate")
-    return refused("no MPEG frame where the next one belongs", place, head.hex() or "nothing", "the next MPEG frame")
+        return _refused("a frame of free format, without a stated length", place, head.hex(), "a bitrate")
+    return _refused("no MPEG frame where the next one belongs", place, head.hex() or "nothing", "the next MPEG frame")
+
+
+_OPENING = 0xCF  # mode, copyright, original and emphasis, by which FFmpeg finds the first frame of a file
+_MONO = 3
+_MOST_BIG_VALUES = 288  # pairs of the 576 lines of a granule
+_NO_TABLES = frozenset({4, 14})  # ISO 11172-3, table 3-B.7
+
+
+class _MainData:
+    """Where the bits of each frame lie in what the frames before it left free (ISO 11172-3, 2.4.3.1 and annex A).
+
+    A frame states how far before its own room its bits begin. Where they overlap those of another frame, or run on
+    into the next one, frames were lost or joined, and each decoder conceals that in its own way.
+    """
+
+    def __init__(self) -> None:
+        self._room = self._used = 0
+        self._opening: int | None = None
+        self._frames = 0
+
+    def take(self, side: bytes, place: int, word: int, size: int) -> None:
+        """Add the frame of `size` bytes at `place`.
+
+        Raises Damaged (CON02) where its bits are not where it says, or some decoders leave it out.
+        """
+        begins, bits = _require_side(side, place, word)
+        self._frames += 1
+        if self._opening is not None and self._frames == 2 and (word ^ self._opening) & _OPENING:
+            what = "the first two frames differ in mode, rights or emphasis: FFmpeg leaves the first out"
+            raise _refused(what, place, f"{word & _OPENING:#04x}", f"{self._opening & _OPENING:#04x}")
+        self._opening = self._opening or word
+        room = size - len(side) - (4 if word >> 16 & 1 else 6)
+        first, last = self._room - begins, self._room - begins + (bits + 7) // 8
+        self._room += room
+        # Of a stream that was cut at its beginning, all decoders leave the first frames silent.
+        if bits and first >= 0 and (first < self._used or last > self._room):
+            what = "the bits of a frame are not where it says: frames were lost or joined, and players differ there"
+            raise _refused(what, place, f"byte {first} to {last}", f"byte {self._used} to {self._room}")
+        self._used = max(self._used, last)
+
+
+def _require_side(side: bytes, place: int, word: int) -> tuple[int, int]:
+    """Return how many bytes back the bits of a frame begin, and how many they are (ISO 11172-3, 2.4.1.7 and 2.4.2.7).
+
+    Raises Damaged for side information that some decoders leave the frame out for.
+    """
+    is_mpeg1, channels = word >> 19 & 3 == 3, _channels_of(word)
+    wide, gain_bits = (59, 12) if is_mpeg1 else (63, 17)  # of a granule; global gain and scale factors behind the pairs
+    value, bits = int.from_bytes(side, "big"), 0
+    begins = value >> len(side) * 8 - (9 if is_mpeg1 else 8)
+    for _ in range(2 * channels if is_mpeg1 else channels):
+        bits += value >> wide - 12 & 0xFFF
+        pairs = value >> wide - 21 & 0x1FF
+        if pairs > _MOST_BIG_VALUES:
+            what = "a frame with more values than it has lines: players leave it out or not"
+            raise _refused(what, place, f"{pairs} pairs", f"at most {_MOST_BIG_VALUES}")
+        # Window switching, and the type of block behind it.
+        if value >> wide - 24 - gain_bits & 7 == 4:
+            what = "a frame that switches to no other window: players leave it out or not"
+            raise _refused(what, place, "block type 0", "1, 2 or 3")
+        _require_tables(value, wide, wide - 22 - gain_bits, place)
+        value >>= wide
+    return begins, bits
+
+
+def _require_tables(value: int, wide: int, switch: int, place: int) -> None:
+    """Raise where a granule names a Huffman table that does not exist, or more pairs than it has bits for.
+
+    Its bit `switch`, counted from below, says whether it switches windows: two tables behind three bits, else three.
+    """
+    is_switched = value >> switch & 1
+    end = switch - 3 * is_switched
+    tables = [value >> end - 5 * number & 31 for number in range(1, 4 - is_switched)]
+    for table in tables:
+        if table in _NO_TABLES:
+            what = "a frame with a Huffman table that does not exist: players leave it out or not"
+            raise _refused(what, place, f"table {table}", "0 to 31 without 4 and 14")
+    bits, pairs = value >> wide - 12 & 0xFFF, value >> wide - 21 & 0x1FF
+    if 0 < bits < pairs and all(tables):  # only table 0 spends none
+        what = "a frame with more values than bits: players leave it out or not"
+        raise _refused(what, place, f"{pairs} pairs in {bits} bits", "at least a bit for each")
+
+
+def _require_sum(stated: int, side: bytes, place: int, word: int) -> None:
+    """Raise where the check sum of a protected frame does not hold: libmad leaves such a frame out (2.4.3.1)."""
+    held = crc16(0xFFFF, (word & 0xFFFF).to_bytes(2, "big") + side)
+    if held != stated:
+        what = "the check sum of an MPEG frame does not hold: players leave it out or not"
+        raise _refused(what, place, f"{stated:#06x}", f"{held:#06x}")
+
+
+def _channels_of(word: int) -> int:
+    """Return the number of channels that a header states."""
+    return 1 if word >> 6 & 3 == _MONO else 2
+
+
+def _refused(message: str, place: int, found: object, expected: object) -> Damaged:
+    """Return the error of a stream that players play in different ways."""
+    return Damaged(message, where=f"offset {place}", found=found, expected=expected)

@@ -1,11 +1,15 @@
-"""What follows from the file and is never stored in it: figures, alignment bound, UTC of submit."""
+"""What follows from the file and is never stored in it: figures, bound, UTC of submit, a range held to its leaves."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container import hashing
 from ttsartifact.container.figures import ENCODED, chunks_of, figures_of, onset_of
-from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.container.limits import LEAF_BYTES
+from ttsartifact.container.source import JoinedSource
+from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
 from ttsartifact.formulas.logs import energy_error_ppm, updates_within
 from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound, utc_drift_ppb
 from ttsartifact.terms.descriptor import absent
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["derive", "figures_of_artifact"]
+__all__ = ["derive", "figures_of_artifact", "read_range"]
 
 _WINDOW = ("/run/times/t_submit_ns", "/run/times/t_last_token_ns")
 _BROKEN = "the timebase breaks its schema; `ttsa validate` says where"
@@ -115,3 +119,63 @@ def _utc_of(origin: Any, submit: Any) -> str | dict[str, Any]:
         return to_utc(from_utc(origin) + submit)
     except InvalidDescriptor:
         return absent("unknown", "the origin is not a UTC time")
+
+
+def read_range(artifact: Artifact, offset: int, size: int) -> bytes:
+    """Return bytes of the bare file, every one of them verified against `/audio/leaves`.
+
+    Only the leaves that the range touches are read and hashed. That these are the leaves of the recorded file follows
+    from `artifact_id`, which the caller compares with the run that is meant; a full verification checks HSH20.
+
+    Args:
+        artifact: The opened artifact.
+        offset: First byte, counted from 0.
+        size: How many bytes.
+
+    Raises:
+        Refused: The run states no leaves, or the range is not inside the file.
+        Damaged: The part is not the one that the descriptor binds, or a leaf has other bytes.
+
+    Example:
+        `read_range(open("run.tts.wav"), 0, 4096)`
+    """
+    audio = JoinedSource(artifact.audio)
+    if offset < 0 or size < 0 or offset + size > audio.size:
+        raise Refused(
+            "the range is not inside the bare file",
+            where="/audio/size",
+            found=f"bytes {offset} to {offset + size}",
+            expected=f"within 0 to {audio.size}",
+        )
+    stated = _stated(artifact)
+    if len(stated) != -(-audio.size // LEAF_BYTES):
+        raise Damaged(
+            "the bare file's length does not match its leaves",
+            where="/audio/leaves",
+            found=f"{audio.size} bytes",
+            expected=f"{len(stated)} leaves of {LEAF_BYTES} bytes, the last one shorter",
+            rule="HSH04",
+        )
+    held = bytearray()
+    first, end = offset // LEAF_BYTES, -(-(offset + size) // LEAF_BYTES)
+    for leaf in range(first, end):
+        start = leaf * LEAF_BYTES
+        data = audio.read_at(start, min(LEAF_BYTES, audio.size - start))
+        found = hashlib.sha256(data).hexdigest()
+        if found != stated[leaf]:
+            words = hashing.span_words(leaf, leaf + 1, audio.size)
+            raise Damaged(
+                f"{words} differ", where=f"/audio/leaves leaf {leaf}", found=found, expected=stated[leaf], rule="HSH02"
+            )
+        held += data
+    return bytes(held[offset - first * LEAF_BYTES :][:size])
+
+
+def _stated(artifact: Artifact) -> tuple[str, ...]:
+    root = artifact.descriptor.known("/audio/leaves/root")
+    if root is None or hashing.LEAVES_PART not in artifact.parts.names():
+        raise Refused("the run states no leaves", where="/audio/leaves", expected="part leaves and its root")
+    held = hashing.hex_digests(artifact.parts.part(hashing.LEAVES_PART), root)
+    if held is None:
+        raise Damaged("the leaves are not those that the descriptor binds", where="part leaves", rule="HSH20")
+    return held
