@@ -50,7 +50,9 @@ WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a range of lengths": ({"length_ms": [5, NUMBER("40.5")]}, {"shape": {"length_us": {"uniform": [5_000, 40_500]}}}),
     "a choice of lengths": ({"length_ms": {"choice": [1, 2]}}, {"shape": {"length_us": {"choice": [1_000, 2_000]}}}),
     "not now": ({"enabled": False}, {"enabled": False}),
-    "a parameter": ({"params": {"times": 2}}, {"params": {"times": 2}}),
+    "a parameter": ({"kind": "word_repetition", "params": {"times": 2}}, {"params": {"times": 2}}),
+    "places": ({"params": {"places": [3]}}, {"params": {"places": [3]}}),
+    "any parameter of a kind of your own": ({"kind": "x-hum", "params": {"hz": 50}}, {"params": {"hz": 50}}),
 }
 TRIGGERS: dict[str, tuple[Any, dict[str, Any]]] = {
     **{
@@ -117,6 +119,18 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a probability of less than nothing": {"layer": [LAYER | {"per_word": -1}]},
     "a probability that is a truth": {"layer": [LAYER | {"per_word": True}]},
     "a probability in words": {"layer": [LAYER | {"per_word": "1"}]},
+    "a probability above 1": {"layer": [LAYER | {"per_word": NUMBER("1.5")}]},
+    "a parameter of another kind": {"layer": [LAYER | {"at": [1], "params": {"times": 2}}]},
+    "a parameter that is nearly one": {"layer": [LAYER | {"kind": "click", "at": [1], "params": {"peak": 2}}]},
+    "two layers of one id": {"layer": [LAYER | {"at": [1]}, LAYER | {"at": [2]}]},
+    "a switch in words": {"layer": [LAYER | {"at": [1], "enabled": "false"}]},
+    **{
+        f"{key} of another form": {"layer": [LAYER | ({"at": [1]} if key == "length_ms" else {}) | {key: value}]}
+        for key, value in {"at": 3, "clips": "um.wav", "params": "times", "markov": 1, "length_ms": [1, 2, 3]}.items()
+    },
+    "a choice of nothing": {"layer": [LAYER | {"at": [1], "length_ms": {"choice": []}}]},
+    "a layer that is no table": {"layer": [3]},
+    "a kind that is none": {"layer": [LAYER | {"kind": "stutter", "at": [1]}]},
     "a seventh decimal": {"layer": [LAYER | {"per_word": NUMBER("0.0000001")}]},
     "a fourth decimal of a rate": {"layer": [LAYER | {"rate_per_min": NUMBER("1.0001")}]},
     "a fourth decimal of a length": {"layer": [LAYER | {"at": [1], "length_ms": [1, NUMBER("1.0001")]}]},

@@ -258,6 +258,47 @@ def test_which_commands_are_recognised(argv: list[str], known: bool) -> None:
     assert (known_command(argv) is not None) is known
 
 
+@pytest.mark.parametrize(
+    ("script", "params", "unread"),
+    [
+        ('V=de; espeak-ng -v $V -s "$R" -w "$1" "$0"', {}, "voice, rate"),
+        ('espeak-ng -s $((150 + 1)) -w "$1" hi', {}, "rate"),
+        ('espeak-ng -v `echo de` -w "$1" hi', {}, "voice"),
+        ('espeak-ng -v de -w "$1" "$0"', {"voice": "de"}, None),
+    ],
+)
+def test_what_a_shell_puts_in_is_not_read_off_its_command_line(
+    tmp_path: Path, script: str, params: dict[str, Any], unread: str | None
+) -> None:
+    """A voice `$V` is no voice: neither it nor the model, which would be that of another voice, is recorded."""
+    said: list[str] = []
+    run = record_command(
+        ["sh", "-c", script, "{text}", "{out}"], text="Hi.", out=tmp_path / "run.tts.wav", say=said.append
+    ).descriptor
+    assert run.at("/generation/params") == params
+    assert (run.known("/pins/model") is None) is (unread is not None)
+    assert run.at("/generation/determinism/class") == ("same_device" if unread is None else "unclaimed")
+    assert run.at("/pins/engine/name") == "espeak-ng"
+    assert [line.split("show: ")[1] for line in said if "does not show" in line] == (
+        [] if unread is None else [f"its {unread} and what follows from them are not recorded"]
+    )
+
+
+def test_a_client_of_a_server_is_not_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What speaks is behind curl; it is unknown unless it is stated."""
+    programs, sound = tmp_path / "bin", tmp_path / "sound.wav"
+    programs.mkdir()
+    sound.write_bytes(kit.wav(b"abcd" * 4000))
+    (programs / "curl").write_text(f"#!/bin/sh\ncat {sound}\n")
+    (programs / "curl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    monkeypatch.chdir(tmp_path)
+    argv = ("curl", "-s", "http://localhost:5000/v1/audio/speech", "-d", "{text}")
+    run = recorded(*argv)
+    assert (run.known("/pins/engine"), run.known("/pins/lock"), run.at("/level")) == (None, None, "L0")
+    assert recorded(*argv, engine="vllm@1.0").at("/pins/engine/name") == "vllm"
+
+
 def test_text_from_a_file_of_the_commands_own_is_not_ours(place: Path) -> None:
     """With --input-file stdin is not read, so that a text there would be said of nothing."""
     with pytest.raises(Refused, match="the command is never given the text"):

@@ -248,6 +248,19 @@ def test_why_something_was_to_be_expected_is_said(first, again, because):
     assert judge(side(**first), side(**again), CLOSE, ()).expectation.because == because
 
 
+@pytest.mark.parametrize(("again", "least"), [(b"clean", None), (b"other", Nearness.PCM_EXACT)])
+def test_an_imperfection_after_the_synthesis_breaks_no_promise(again, least):
+    """10.4: a rerun makes the clean samples; where these differ too, the engine did."""
+    a, b = side(claim="same_device"), side(claim="same_device")
+    a.value["imperfection"] = {"clean_pcm": digest.of(b"clean"), "layers": []}
+    b.value["imperfection"] = absent("unknown")
+    b.value["audio"]["pcm"] = digest.of(again)
+    found = judge(a, b, FAR, condition_diff(a, b))
+    assert (found.verdict, found.expectation.least) == (Nearness.DIFFERENT, least)
+    because = "the first samples were made imperfect after the synthesis; before that they equalled these"
+    assert (found.expectation.because == because) is (least is None)
+
+
 def test_another_processor_is_named_where_a_device_was_promised():
     """And another command line where nothing was."""
     a = side(claim="same_device")

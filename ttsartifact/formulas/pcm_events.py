@@ -95,7 +95,7 @@ def opportunities_of(layer: Mapping[str, Any], frames: int, rate_hz: int) -> lis
         if not {"rate_per_min_milli", "per_frame_ppm", "at", "markov"} & layer["trigger"].keys():
             raise Refused(
                 f"layer {layer['id']}: its trigger counts what samples do not show",
-                found=next(iter(layer["trigger"])),
+                found=next(iter(layer["trigger"])).removesuffix("_ppm"),
                 expected="params.places, the frame of each opportunity",
             )
         return [slot * rate_hz // _SLOTS_PER_SECOND for slot in range(-(-frames * _SLOTS_PER_SECOND // rate_hz))]

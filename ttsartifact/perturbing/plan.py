@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact._spec import table
 from ttsartifact.container import schemas
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused
@@ -36,7 +37,26 @@ __all__ = ["ImperfectionPlan", "load_plan", "plan_of", "stated_plan"]
 _PROBABILITIES = ("per_word", "per_phoneme", "per_chunk", "per_frame", "per_packet")
 _TRIGGERS = (*_PROBABILITIES, "rate_per_min", "at", "markov")
 _KNOWN = frozenset({"id", "kind", "stage", "length_ms", "clips", "params", "enabled", "bitrate_kbps", *_TRIGGERS})
+_FORMS: dict[str, type] = {"clips": list, "at": list, "params": dict, "markov": dict}
 _LIMIT_BYTES = 1 << 20
+_PARAMETERS = {
+    "sound_repetition": "times",
+    "word_repetition": "times",
+    "phrase_repetition": "times",
+    "restart": "starts",
+    "gain_step": "gain_milli",
+    "clip": "ceiling_milli",
+    "click": "peak_milli",
+    "resample_warp": "ratio_milli",
+    "f0_jitter": "depth_milli",
+    "amp_shimmer": "depth_milli",
+    "dtx_gap": "level_milli",
+    "jitter_buffer_underrun": "fill",
+    "packet_loss": "conceal",
+    "bitrate_switch": "bitrates_bps",
+    "filled_pause": "word",
+}
+"""The parameter of each kind that has one (clause 6.7); `places` belongs to the trigger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +103,14 @@ def plan_of(value: dict[str, Any], folder: str = ".") -> ImperfectionPlan:
     Raises:
         Refused: A layer is wrong; the message names the layer and the word.
     """
-    unknown = sorted(value.keys() - {"seed", "layer"})
-    if unknown or not value.get("layer"):
+    unknown, entries = sorted(value.keys() - {"seed", "layer"}), value.get("layer")
+    if unknown or not entries or not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
         raise Refused("not a plan", found=unknown or "no layer", expected="seed and at least one [[layer]]")
-    entries = value["layer"]
     layers = tuple(_layer(entry, number) for number, entry in enumerate(entries))
-    clips = tuple(tuple(os.path.join(folder, name) for name in entry.get("clips", ())) for entry in entries)
+    ids = [layer["id"] for layer in layers]
+    if twice := [name for name in ids if ids.count(name) > 1]:
+        raise Refused("two layers would share their draws", found=f"{twice[0]} twice", expected="an id for each layer")
+    clips = tuple(tuple(os.path.join(folder, str(name)) for name in entry.get("clips", ())) for entry in entries)
     return ImperfectionPlan(seed=str(value.get("seed", "1")), layers=layers, clips=clips)
 
 
@@ -108,6 +130,15 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
         near = difflib.get_close_matches(unknown[0], _KNOWN, n=1) if unknown else []
         found = f"{unknown[0]}" + (f"; did you mean {near[0]}?" if near else "") if unknown else "no id or no kind"
         raise Refused(f"{name}: not a layer", found=found, expected=", ".join(sorted(_KNOWN)))
+    kinds = [each["name"] for each in table("registry/imperfections")["imperfection"]]
+    if entry["kind"] not in kinds and not str(entry["kind"]).startswith("x-"):
+        raise Refused(f"{name}: not a kind of imperfection", found=entry["kind"], expected=", ".join(kinds))
+    for key, kind in _FORMS.items():
+        if not isinstance(entry.get(key, kind()), kind):
+            form = "list" if kind is list else "table"
+            raise Refused(
+                f"{name}: {key}: not a {form}", found=entry[key], expected=f"a {form}, as in docs/imperfection.md"
+            )
     stage = entry.get("stage", "pcm")
     layer = {
         "id": entry["id"],
@@ -116,13 +147,17 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
         "trigger": _trigger(entry, name),
         "shape": {"length_us": _length(entry["length_ms"], name)} if "length_ms" in entry else {},
         "params": dict(entry.get("params", {})),
-        "enabled": bool(entry.get("enabled", True)),
+        "enabled": entry.get("enabled", True),
     }
     if stage == "pcm":
         layer["method"] = METHOD
     if "bitrate_kbps" in entry:
         layer["bitrate_bps"] = _scaled(entry["bitrate_kbps"], 1_000, f"{name}: bitrate_kbps")
     schemas.require_kind("layer", layer, f"{name}: not a layer of the format")
+    known = {"places", _PARAMETERS.get(entry["kind"], "places")}
+    if (other := sorted(layer["params"].keys() - known)) and not entry["kind"].startswith("x-"):
+        message = f"{name}: {entry['kind']} has no such parameter"
+        raise Refused(message, found=other[0], expected=" or ".join(sorted(known)))
     return layer
 
 
@@ -134,6 +169,8 @@ def _trigger(entry: dict[str, Any], name: str) -> dict[str, Any]:
     (key,) = given
     value = entry[key]
     if key in _PROBABILITIES:
+        if isinstance(value, int | Decimal) and value > 1:
+            raise Refused(f"{name}: {key}: not a probability", found=value, expected="a number from 0 to 1")
         return {f"{key}_ppm": _scaled(value, 1_000_000, f"{name}: {key}")}
     if key == "rate_per_min":
         return {"rate_per_min_milli": _scaled(value, 1_000, f"{name}: {key}")}
@@ -150,10 +187,14 @@ def _length(value: Any, name: str) -> dict[str, Any]:
     def us(one: Any) -> int:
         return _scaled(one, 1_000, f"{name}: length_ms")
 
-    if isinstance(value, dict):
-        return {"choice": [us(one) for one in value.get("choice", ())]}
-    if isinstance(value, list):
+    if isinstance(value, dict) and isinstance(value.get("choice"), list) and value["choice"]:
+        return {"choice": [us(one) for one in value["choice"]]}
+    if isinstance(value, list) and len(value) == 2:
         return {"uniform": [us(one) for one in value]}
+    if isinstance(value, list | dict):
+        raise Refused(
+            f"{name}: length_ms: not a length", found=value, expected="LENGTH, [LEAST, GREATEST] or {choice = [...]}"
+        )
     return {"const": us(value)}
 
 

@@ -285,7 +285,10 @@ class _Recording:
                 self.run.say(f"{said} is stated, but it is not in the command that was run")
             if self._known.within:
                 self.run.say(f"the engine within the shell's command line was taken to be {self._known.name}")
-        return facts, pins.lock_of(engine, argv)
+            if unread := self._known.unread:
+                of = f"its {', '.join(unread)} and what follows from them are not recorded"
+                self.run.say(f"the shell gives {self._known.name} values that the command line does not show: {of}")
+        return facts, pins.lock_of(facts["engine"], argv)
 
     def _again(self, path: str, folder: str) -> str:
         """Run the command a second time, after the record was closed, and say whether it gave the same bytes."""

@@ -70,6 +70,13 @@ class KnownCommand:
         return None if self.within else self.shape.get("writes")
 
     @property
+    def unread(self) -> list[str]:
+        """The options whose value the shell puts in, so that it is not in the command line."""
+        places = {"out", *self.shape.get("text", ()), self.shape.get("text_file")}
+        given = [name for name in self.options if name not in places]
+        return [name for name in given if self.within and re.search("[$`]", " ".join(self.options[name]))]
+
+    @property
     def is_local(self) -> bool:
         """Whether the program computes itself, in a process that serves no one else; a client of a server does not."""
         return not self.shape.get("remote", False)
@@ -156,9 +163,11 @@ class KnownCommand:
         """
         shape = self.shape
         if shape.get("remote"):
-            return {}
-        voice = self._voice()
+            return {"engine": absent("unknown", "a server behind this client")}  # type: ignore[typeddict-item]
         found: Stated = {"device": self._device()}
+        if self.unread:
+            return found
+        voice = self._voice()
         config = self._config(voice)
         params = {name: self._param(name, place, config) for name, place in shape["params"].items()}
         found["params"] = {name: value for name, value in params.items() if value is not None}
