@@ -14,6 +14,7 @@ from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.wrapping import record_tts
 from ttsartifact.reporting.documents import rerun_document
 from ttsartifact.rerunning.factory import rerun_factory
+from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.verifying.engine import verify
 
@@ -192,6 +193,30 @@ def test_a_function_without_a_name_states_none(tmp_path):
     assert descriptor.at("/generation/params") == {"level": 4}
     with pytest.raises(Refused, match="not the name of a function"):
         Recorder(tmp_path / "b.tts.wav", text="x", factory=inner)
+
+
+class Voice:
+    """An engine with a state, as most are."""
+
+    def speak(self, text):
+        return b"\1\2" * 800
+
+    @classmethod
+    def shout(cls, text):
+        return b"\1\2" * 800
+
+
+def test_a_method_of_an_object_is_no_factory(tmp_path):
+    """`Voice.speak` takes the object first, so that a rerun could not call it; a class method it could."""
+    for method, factory in ((Voice().speak, None), (Voice.shout, f"{__name__}:Voice.shout")):
+        record_tts(tmp_path / "run.tts.wav", sample_rate_hz=16_000, replace=True)(method)("words")
+        descriptor = open_artifact(tmp_path / "run.tts.wav").descriptor
+        assert descriptor.known("/generation/runner/factory") == factory
+    record_tts(tmp_path / "run.tts.wav", sample_rate_hz=16_000, replace=True)(Voice().speak)("words")
+    assert rerun_runner(tmp_path / "run.tts.wav").explanation == (
+        "the run was recorded inside the engine's process; name a function for its text with --factory, or give the "
+        "command after `--`"
+    )
 
 
 def test_one_of_both():

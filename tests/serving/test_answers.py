@@ -401,6 +401,38 @@ def test_bytes_that_are_no_text_are_not_quoted(tmp_path: Path) -> None:
     )
 
 
+def test_audio_that_is_not_read_is_not_called_raw_samples(tmp_path: Path) -> None:
+    """AAC with --pcm would be noise, so nobody is advised to give it."""
+    frame = b"\xff\xf1\x50\x80\x04\x3f\xfc" + bytes(26)  # ADTS, 33 bytes
+    with canned(frame * 60, "audio/aac") as address, pytest.raises(Refused) as caught:
+        record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
+    assert str(caught.value) == (
+        "the server sent MPEG audio (MP2, MP3 or AAC), which is not read: found MPEG audio (MP2, MP3 or AAC), "
+        "expected WAV, raw PCM, FLAC, MP3 or Ogg (at body)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "note"),
+    [
+        (WAVE, "audio/wav", "--pcm s16le:8000:1 was not used, for the server sent a file with a header"),
+        (
+            b"\1\2" * 800,
+            "audio/pcm\r\nx-ttsa-pcm: s16le:16000:1",
+            "--pcm s16le:8000:1 was not used, for the server states s16le:16000:1",
+        ),
+        (b"\1\2" * 800, "audio/pcm\r\nx-ttsa-pcm: s16le:8000:1", None),
+        (b"\1\2" * 800, "audio/pcm", None),
+    ],
+)
+def test_a_format_that_is_not_used_is_told(tmp_path: Path, body: bytes, kind: str, note: str | None) -> None:
+    """What the server says of its samples goes before --pcm, and the run and its user hear of it."""
+    said: list[str] = []
+    with canned(body, kind) as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:8000:1", say=said.append)
+    assert (packed.descriptor.known("/run/notes"), said) == (note, [] if note is None else [note])
+
+
 def test_base64_in_one_document_is_audio(tmp_path: Path) -> None:
     """Some providers answer with one JSON document around the audio; all of it arrives at its end."""
     import base64

@@ -31,10 +31,12 @@ NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w
 
 
 def name_of(function: Callable[..., Any]) -> str | None:
-    """Return `module:function` of a function that can be imported; None of one made inside another function.
+    """Return `module:function` of a function that can be imported; None of one inside another, or bound to an object.
 
     A function of the script that runs is named by the script's own name: another process imports it by that.
     """
+    if inspect.ismethod(function) and not inspect.isclass(function.__self__):
+        return None  # the class's function by that name takes the object first
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     if module == "__main__":
         module = _script()

@@ -323,6 +323,10 @@ def _how_to_name_it(artifact: Artifact, runner: str | None) -> str:
     if (url := artifact.descriptor.known("/run/request/url")) is not None:
         again = "record it again with `ttsa record --http URL` and compare the two with `ttsa diff`"
         return f"the server at {url} made this run; {again}, or {give}"
+    if artifact.descriptor.at("/run/times/observer") == "in_process":
+        return (
+            f"the run was recorded inside the engine's process; name a function for its text with --factory, or {give}"
+        )
     command = artifact.descriptor.known("/generation/command/argv")
     recorded = f"; the recorded one is {shlex.join(map(str, command))}" if isinstance(command, list) else ""
     return f"no runner made this run; {give}{recorded}"

@@ -315,6 +315,8 @@ def _packed(
             expected="the whole answer" if exchange.audio_bytes else "audio",
         )
     kept = keeper.keep(exchange, wanted.text, wanted.body_digest)
+    for line in (kept.sound.note or "").splitlines():
+        keeper.say(line)
     try:
         with FileSource(kept.sound.path) as source:
             packed = pack(kept.draft, source, os.fspath(out), replace=replace)

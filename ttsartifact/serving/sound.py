@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from ttsartifact.container import riff
@@ -45,9 +45,18 @@ class Delivered:
 def delivered(exchange: Exchange, pcm: str | None) -> Delivered:
     """Return what came as a bare file; `pcm` is the format of raw samples, where the server does not state it.
 
-    Raises Refused for bytes that are not audio, and for raw samples of an unstated format. The file at the
-    exchange's path is then as it came.
+    Where it is not used, a note says so. Raises Refused for bytes that are not audio, and for raw samples of an
+    unstated format. The file at the exchange's path is then as it came.
     """
+    found, stated = _recognised(exchange, pcm), exchange.stated.pcm
+    if pcm is None or (found.is_raw and stated in {None, pcm}):
+        return found
+    sent = f"states {stated}" if found.is_raw else "sent a file with a header"
+    notes = [found.note, f"--pcm {pcm} was not used, for the server {sent}"]
+    return replace(found, note="\n".join(filter(None, notes)))
+
+
+def _recognised(exchange: Exchange, pcm: str | None) -> Delivered:
     with FileSource(exchange.path) as source:
         head = source.read_at(0, min(64 << 10, source.size))
     if riff.recognise(head[:12]):
@@ -77,9 +86,11 @@ def _wave(exchange: Exchange) -> Delivered:
 def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     if words is None:
         kind = kind_of(head)
-        if kind is not None and not kind.is_audio:
-            words = first_line(head) if kind.is_text else kind.name
-            raise Refused(f"the server sent {kind.name}", where="body", found=words, expected="audio")
+        if kind is not None:
+            sent = f"the server sent {kind.name}" + (", which is not read" if kind.is_audio else "")
+            readable = "WAV, raw PCM, FLAC, MP3 or Ogg" if kind.is_audio else "audio"
+            found = first_line(head) if kind.is_text else kind.name
+            raise Refused(sent, where="body", found=found, expected=readable)
         raise Refused(
             "the server sent raw samples, and their format is not stated",
             where="body",
