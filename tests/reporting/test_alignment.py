@@ -41,11 +41,18 @@ RTF = "  RTF                 4  2.500 [-]                 2.500 [-]             
 
 def test_a_group_in_lines() -> None:
     """Milliseconds with their interval, a ratio without one, how the requests ended, and shares."""
-    made = group(warmups=2, underrun_share=Fraction(1, 4), audio_per_second=12.345)
+    made = group(
+        warmups=2,
+        underrun_share=Fraction(1, 4),
+        audio_per_second=12.345,
+        reasons={"timeout": "no end within 2 s", "refused": "rate \x1blimited"},
+    )
     assert list(summary_lines(summary(made))) == [
         "4 artifacts, 5 rows of the attempts table",
         "",
         "closed, 4 in flight: 5 requests, 4 ok, 1 timeout; warm-up, not counted: 2",
+        "  the first refused: rate \\x1blimited",
+        "  the first timeout: no end within 2 s",
         HEAD,
         TTFA,
         RTF,

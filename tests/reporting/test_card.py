@@ -102,6 +102,24 @@ def test_a_card_with_pins_telemetry_and_a_gate(tmp_path: Path) -> None:
     assert told["references"].endswith(" and 2 more")
 
 
+def test_a_meter_has_its_line_and_a_device_that_no_list_names_is_no_processor(tmp_path: Path) -> None:
+    """A reader of `show` sees that a meter was there, and how far off its times may be."""
+
+    def patch(value: dict[str, Any]) -> None:
+        value["generation"]["device"] = "cuda"
+        value["env"]["cpu"]["model"] = "A CPU"
+        value["env"]["devices"] = absent("unknown")
+        meter = {"make": "Yokogawa", "model": "WT310", "measurement_point": "wall"}
+        mapping = {"method": "load-fit", "bound_ns": 254_673_029}
+        value["channels"] = [{"name": "wall", "meter": meter, "mapping": mapping}, {"name": "power_w"}]
+
+    told = [line[2:] for line in card_lines(open_artifact(kit.artifact(tmp_path, patch=patch)))]
+    assert [line for line in told if line.startswith(("meter", "device"))] == [
+        "device       cuda; the machine has A CPU",
+        "meter        channel wall, Yokogawa, WT310, wall, aligned by load-fit within 254.673 ms",
+    ]
+
+
 @pytest.mark.parametrize("value", [None, 5, "words", [], {}, [[]], {"value": None, "reason": []}], ids=str)
 def test_a_card_is_drawn_of_any_shape(value: Any, tmp_path: Path) -> None:
     """Each section, and each value below it, may be anything; the card has its lines all the same."""

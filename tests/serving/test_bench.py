@@ -245,6 +245,7 @@ def test_what_came_to_nothing_is_counted(tmp_path: Path, capsys: pytest.CaptureF
     assert done.kept is not None
     assert len(list((tmp_path / "set.kept").iterdir())) == 2
     assert summarise(out).groups[0].statuses == {str(status): 1 for status in Status if status is not Status.FAILED}
+    assert summarise(out).groups[0].reasons["refused"] == "slow down"
     assert main(["stats", str(out), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["groups"][0]["statuses"]["refused"] == 1
 

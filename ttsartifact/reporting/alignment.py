@@ -202,6 +202,8 @@ def _group_lines(group: LoadGroup) -> Iterator[str]:
     ended = ", ".join(f"{count} {status}" for status, count in sorted(group.statuses.items()))
     warm = f"; warm-up, not counted: {group.warmups}" if group.warmups else ""
     yield f"{_label(group)}: {counted(total, 'request')}, {ended or 'none counted'}{warm}"
+    for status, reason in sorted(group.reasons.items()):
+        yield f"  the first {status}: {safe(reason)}"
     if not group.quantities:
         return
     yield _row("", "n", *PROBABILITIES)

@@ -54,6 +54,7 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
         ("chunks", _chunks(derived)),
         ("load", _load(at("/run/load"))),
         ("telemetry", _telemetry(at("/summary"), derived.get("energy_error_mj"))),
+        *_meters(at("/channels")),
         ("submitted", f"{_say(derived.get('t_submit_utc'))}, UTC within {_ns(derived.get('alignment_bound_ns'))}"),
         ("clock", _clock(at("/timebase"), derived)),
         ("marking", marking_words(at("/generation/marking"))),
@@ -126,9 +127,9 @@ def _device(artifact: Artifact) -> str:
     devices = at("/env/devices")
     models = [_say(_field(device, "model")) for device in devices] if isinstance(devices, list) else []
     device = at("/generation/device")
-    on = _say(device)
+    computed = not is_absent(device) and (models or device == "cpu")
     models = models or [_say(_field(at("/env/cpu"), "model"))]
-    return f"{on}{'; the machine has' if is_absent(device) else ':'} {', '.join(models)}"
+    return f"{_say(device)}{':' if computed else '; the machine has'} {', '.join(models)}"
 
 
 def _audio(audio: Any, derived: dict[str, Any]) -> str:
@@ -223,6 +224,16 @@ def _telemetry(summary: Any, energy_error_mj: Any) -> str:
         error = f" ±{energy_error_mj / 1000:.1f}" if type(energy_error_mj) is int else ""
         parts.append(f"energy {energy_mj / 1000:.1f}{error} J")
     return ", ".join(parts)
+
+
+def _meters(channels: Any) -> Iterator[tuple[str, str]]:
+    """Yield a row for each log that was aligned with the run: whose it is, and how far off its times may be."""
+    for channel in channels if isinstance(channels, list) else ():
+        mapping, meter = _field(channel, "mapping"), _field(channel, "meter")
+        if _field(mapping, "method"):
+            named = [_say(meter[key]) for key in ("make", "model", "measurement_point") if _field(meter, key)]
+            place = f"aligned by {_say(mapping['method'])} within {_ns(_field(mapping, 'bound_ns'))}"
+            yield "meter", ", ".join([f"channel {_say(_field(channel, 'name'))}", *named, place])
 
 
 def _imperfection(imperfection: Any) -> str:

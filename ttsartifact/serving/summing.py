@@ -65,6 +65,8 @@ class LoadGroup:
     """Of the requests with a chunk log, those of which a player would have run dry."""
     audio_per_second: float | None
     """Seconds of audio that were delivered in a second, from the first request to the last end."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why the first request of each status failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +292,7 @@ def _group(members: Sequence[_Request], *, by_engine: bool) -> LoadGroup:
         },
         underrun_share=_share([member.row.stall_count for member in spoken]),
         audio_per_second=_throughput(counted, spoken),
+        reasons={str(each.row.status): each.row.reason for each in reversed(counted) if each.row.reason},
     )
 
 
