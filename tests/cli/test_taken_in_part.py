@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+import kit
 import pytest
 from breaking_pipe import Pipe
 
@@ -64,3 +67,13 @@ def test_what_is_taken_whole_leaves_nothing(folder: Path, monkeypatch: MonkeyPat
     assert str(refused.value) == "-o - writes bytes to standard output, which is a terminal; redirect it"
     with delivered("a name", ".kind") as path:
         assert path == "a name"
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell that limits files")
+def test_a_file_that_may_not_grow_is_named(tmp_path: Path) -> None:
+    """The system says only that there is no room: without the name nobody knows on which disk."""
+    run = kit.artifact(tmp_path)
+    command = f"ulimit -f 1; exec {sys.executable} -m ttsartifact strip {run} -o {tmp_path}/bare.wav"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, f"ttsa: File too large (at {tmp_path}/bare.wav)\n")
+    assert not (tmp_path / "bare.wav").exists()

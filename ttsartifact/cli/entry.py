@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ttsartifact._starting import look_seldom_for_cycles
@@ -77,7 +79,10 @@ def _run(argv: list[str]) -> int:
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except OSError as error:
-        named = TtsArtifactError(error.strerror or str(error), where=str(error.filename or ""))
+        # The system names no file where it refuses to write more; it is the output.
+        out = next((word for option, word in pairwise(argv) if option in {"-o", "--out"}), "")
+        full = error.errno in {errno.ENOSPC, errno.EFBIG}
+        named = TtsArtifactError(error.strerror or str(error), where=str(error.filename or (out if full else "")))
         return _complain(error_line(named), EXIT.UNREADABLE)
     except ImportError as error:
         return _crashed(error) if _of_ours(error.name) else _complain(_missing(error), EXIT.INCONCLUSIVE)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.siblings import Sibling
 
 MIN_COUNTER_UPDATES = LEAST_UPDATES
-_ONE_RUN = "needs the other runs of the data set; this run was verified alone"
+_ONE_RUN = "needs the other runs of the data set; this run was verified alone: --as-set takes all"
 
 
 @rule("CLM01")
