@@ -173,8 +173,8 @@ def test_no_program_text_takes_a_text(program: str) -> None:
                 require_inert([name, flag, "say {text}"], "plain", ())
             assert str(refused.value) == (
                 f"{{text}} is inside the program text that {program} is given, so it would run as code: expected "
-                "{text} as an argument of its own of another command, or `--text-on-stdin`, `--` before {text} if the "
-                "command supports it, or --unsafe-text (at argv/2)"
+                "{text} as an argument behind it, as in `sh -c 'speak \"$0\"' {text}`, `--text-on-stdin`, or "
+                "--unsafe-text (at argv/2)"
             )
     for flag in ("--eval", "--print", "--command", "--execute", "--expression"):
         with pytest.raises(Refused, match=f"that {program} is given"):

@@ -174,6 +174,12 @@ FILE, PIPE = ["say", "{text}", "{out}"], ["say", "{text}"]
             ),
         ),
         (FILE, ended(0, "done"), None, "the command wrote no file and said 'done': expected audio (at {out})"),
+        (
+            FILE,
+            ended(0, "RIFF\0\0WAVE\n\0\1"),
+            None,
+            "the command wrote no file: expected audio; what it wrote to stdout is no text: leave out {out} (at {out})",
+        ),
         (FILE, ended(), b"", "the command wrote an empty file: found 0 bytes, expected audio (at {out})"),
         (
             PIPE,

@@ -49,7 +49,8 @@ def require_audio(order: Order, path: str, done: CommandEnd) -> None:
         return
     place = "{out}" if order.writes_file else "stdout"
     if not os.path.lexists(path):
-        raise CommandFailed(f"the command wrote no file{last_line}", where=place, expected="audio")
+        aside = "; what it wrote to stdout is no text: leave out {out}" if "\0" in done.tail else ""
+        raise CommandFailed(f"the command wrote no file{last_line}", where=place, expected=f"audio{aside}")
     if os.path.getsize(path) == 0:
         what = "an empty file" if order.writes_file else "nothing to stdout"
         instead = "audio" if order.writes_file else f"audio, or {{out}} {_place_of_out(order.argv)}"
@@ -199,4 +200,4 @@ def doubtful_line(tail: str) -> str | None:
 def _last_line(tail: str) -> str:
     """Return the last line of what a command said before it failed."""
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
-    return f" and said {lines[-1][:200]!r}" if lines else ""
+    return f" and said {lines[-1][:200]!r}" if lines and "\0" not in tail else ""

@@ -93,7 +93,8 @@ def require_inert(argv: Sequence[str], text: str, references: Sequence[str]) -> 
                 raise Refused(
                     f"{{{name}}} is inside the program text that {given} is given, so it would run as code",
                     where=f"argv/{place}",
-                    expected=f"{{{name}}} as an argument of its own of another command, or {_INSTEAD}",
+                    expected=f"{{{name}}} as an argument behind it, as in `sh -c 'speak \"$0\"' {{{name}}}`, "
+                    "`--text-on-stdin`, or --unsafe-text",
                 )
             for value in values[name]:
                 _require_plain(name, value, argv, place)
