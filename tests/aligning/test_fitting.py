@@ -83,6 +83,14 @@ def test_a_drift_is_found_with_its_width(ppm: int, expected: dict[str, float]) -
             "the log and the run have too little time in common for a fit: expected 8 readings of the run",
         ),
         (
+            Sampled(np.arange(0, 40, 0.6), np.full(67, 42.0), 0.6, 0.6),
+            WORK,
+            (
+                "the log does not follow the load of the run: found readings that never rise with it, expected "
+                "readings that do"
+            ),
+        ),
+        (
             Sampled(np.arange(0, 40, 0.6), np.arange(67) * 7.0 % 5, 0.6, 0.6),
             WORK,
             (

@@ -173,7 +173,7 @@ def test_floats_are_cut_at_full_scale_and_counted(tmp_path: Path, subtype: str, 
     assert found.pcm is not None
     assert found.source.read_at(found.pcm.offset, len(expected) // 2).hex() == expected
     assert found.descriptor.at("/audio/clipped_samples") == 2
-    assert said == ["2 samples were outside full scale and cut"]
+    assert said == ["run.tts.wav: 2 samples were outside full scale and cut"]
 
 
 def test_arrays_of_two_channels_keep_their_order(tmp_path: Path) -> None:

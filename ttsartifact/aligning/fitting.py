@@ -155,6 +155,9 @@ def fit(load: StepFunction, log: Sampled, *, drift: bool = False) -> Fit:
     pace, pace_half = _best_drift(scene, log, offsets) if drift else (0.0, 0.0)
     costs = _costs(scene, log, offsets, pace)
     if not np.isfinite(costs).any():
+        if (_explained(scene, log, offsets[:: count // 64 or 1], pace)[2] >= FEWEST_READINGS).any():
+            found = "readings that never rise with it"
+            raise Refused("the log does not follow the load of the run", found=found, expected="readings that do")
         raise Refused("the log and the run have too little time in common for a fit", expected="8 readings of the run")
     best = int(np.argmin(costs))
     width = 2 * max(step, (high - low) / (count - 1))

@@ -399,7 +399,7 @@ class Recorder:
         self._run.journal.remove()
         if self._clipped:
             were = "sample was" if self._clipped == 1 else "samples were"
-            self._run.say(f"{self._clipped} {were} outside full scale and cut")
+            self._run.say(f"{os.path.basename(self._run.out)}: {self._clipped} {were} outside full scale and cut")
         self._say_if_short()
         return self.packed
 
