@@ -23,15 +23,15 @@ OF_THE_SOURCE = {"rules.schema.json"}  # it describes what tests compare
 OF_EVERY_RUN = ("descriptor.schema.json", "traces.schema.json")
 # Deflate finds a word again within 32 KiB: in this order, found by trial, neighbours share most words. Others follow.
 AS_PACKED = (
-    *("privacy", "stages", "commands", "devices", "lists", "claim_metrics", "metrics", "figures", "serving"),
-    *("conditions", "traces", "descriptor", "contradictions", "imperfections", "families", "clocks", "hints"),
-    *("claims", "rules", "profiles"),
-    *("parquet-layout", "attempts-layout", "show", "measurements", "claim", "claim-result", "session", "diff"),
-    *("attestation", "adapt", "report", "fixture-manifest"),
+    *("privacy", "commands", "devices", "lists", "claim_metrics", "figures", "metrics", "traces"),
+    *("conditions", "serving", "descriptor", "stages", "imperfections", "contradictions", "families"),
+    *("clocks", "claims", "hints", "rules", "profiles", "parquet-layout", "attempts-layout", "show"),
+    *("measurements", "claim", "claim-result", "session", "diff", "attestation", "adapt", "report"),
+    *("fixture-manifest", "rerun"),
 )
 COLUMNS_AS_PACKED = (
-    *("fails", "requires", "mend", "why", "name", "reads", "id", "blocked_by", "asked", "applies_if", "severity"),
-    *("grades", "class", "quick", "needs_schema", "grade", "inconclusive", "level", "clause"),
+    *("fails", "requires", "mend", "why", "name", "asked", "applies_if", "id", "blocked_by", "level"),
+    *("severity", "grade", "grades", "clause", "class", "quick", "needs_schema", "inconclusive", "reads"),
 )
 """The columns of long tables, in an order found likewise; others follow."""
 BY_COLUMN = (

@@ -10,6 +10,7 @@ import refusals
 from authority import stamp
 
 from ttsartifact.attesting import attach, runlog
+from ttsartifact.attesting import runlog as merkle
 from ttsartifact.attesting.checking import Standing, attested
 from ttsartifact.attesting.keys import (
     NoteKey,
@@ -23,7 +24,6 @@ from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
 from ttsartifact.attesting.timestamps import request_for
 from ttsartifact.attesting.trust import Authority, Trust
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused
-from ttsartifact.formulas import merkle
 from ttsartifact.terms import digest
 
 ORIGIN = "example.org/runs"

@@ -178,7 +178,7 @@ FILE, PIPE = ["say", "{text}", "{out}"], ["say", "{text}"]
             FILE,
             ended(0, "RIFF\0\0WAVE\n\0\1"),
             None,
-            "the command wrote no file: expected audio; what it wrote to stdout is no text: leave out {out} (at {out})",
+            "the command wrote no file: expected audio; it wrote bytes to stdout: leave out {out} (at {out})",
         ),
         (FILE, ended(), b"", "the command wrote an empty file: found 0 bytes, expected audio (at {out})"),
         (

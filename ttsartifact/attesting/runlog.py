@@ -8,6 +8,12 @@ checkpoint                  the newest signed checkpoint
 
 An entry is canonical JSON: a kind (claim, policy, run, reject, rerun), the digest of the thing, and by whom. Entries
 are only ever added. The private key is never in the log's folder.
+
+Its Merkle tree is a list of 32-byte leaf hashes (RFC 6962); a proof is a list of hashes from the leaf's level upward.
+
+    >>> leaves = [leaf_hash(entry) for entry in (b"claim", b"run", b"rerun")]
+    >>> holds_inclusion(leaves[1], 1, 3, inclusion_proof(1, leaves), root_hash(leaves))
+    True
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -25,7 +32,6 @@ from ttsartifact.attesting.keys import Checkpoint, parse_checkpoint, sign_checkp
 from ttsartifact.container.canonical import canonical_bytes, read_json
 from ttsartifact.container.source import write_whole
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused, TtsArtifactError
-from ttsartifact.formulas import merkle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "EntryKind", "Proof", "RunLog", "parse_proof", "prove"]
 
+HASH_BYTES = 32
 _TILE = 256
 _ENTRY_LIMIT_BYTES = 0xFFFF
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -117,7 +124,7 @@ class RunLog:
 
     def leaves(self) -> list[bytes]:
         """Return the leaf hashes, recomputed from the entries and compared with the tiles; raises Damaged."""
-        leaves = [merkle.leaf_hash(entry) for entry in self.entries()]
+        leaves = [leaf_hash(entry) for entry in self.entries()]
         for level, number, tile in _tiles_of(leaves):
             if self._read_tile(str(level), number) != tile:
                 raise Damaged("a tile does not follow from the entries", where=f"tile/{level}/{number}")
@@ -135,12 +142,12 @@ class RunLog:
                 raise Refused("the entry is too long", found=f"{len(entry)} bytes", expected=_ENTRY_LIMIT_BYTES)
             known.add(entry)
         every = held + new
-        leaves = [merkle.leaf_hash(entry) for entry in every]
+        leaves = [leaf_hash(entry) for entry in every]
         for number in range(len(held) // _TILE, -(-len(every) // _TILE)):
             self._write_tile("entries", number, every[number * _TILE : (number + 1) * _TILE])
         # Hash tiles last: a log that was cut off between the two has entries without a hash, which `add` mends.
         for level, number, tile in _tiles_of(leaves, since=len(held)):
-            self._put(_tile_path(str(level), number, len(tile) // merkle.HASH_BYTES), tile)
+            self._put(_tile_path(str(level), number, len(tile) // HASH_BYTES), tile)
         return range(len(held), len(every))
 
     def checkpoint(self) -> Checkpoint:
@@ -156,7 +163,7 @@ class RunLog:
         with contextlib.suppress(NotAnArtifact):
             if not self.commits_to(self.checkpoint()):
                 raise Damaged("the log was rewritten: its newest checkpoint does not follow from its entries")
-        note = sign_checkpoint(self.origin, len(leaves), merkle.root_hash(leaves), private)
+        note = sign_checkpoint(self.origin, len(leaves), root_hash(leaves), private)
         self._put(f"history/{note.size}", note.note.encode())
         self._put("checkpoint", note.note.encode())
         return note
@@ -189,7 +196,7 @@ class RunLog:
     def commits_to(self, checkpoint: Checkpoint) -> bool:
         """Return whether the log begins with what `checkpoint` committed to; raises Damaged for a tile that is cut."""
         leaves = self.leaves()
-        return checkpoint.size <= len(leaves) and merkle.root_hash(leaves[: checkpoint.size]) == checkpoint.root
+        return checkpoint.size <= len(leaves) and root_hash(leaves[: checkpoint.size]) == checkpoint.root
 
     def _tiles(self, level: str) -> int:
         """Count the tiles of a level by looking for the next one; no listing of strangers' names is needed."""
@@ -247,7 +254,7 @@ def _tiles_of(leaves: Sequence[bytes], *, since: int = 0) -> Iterator[tuple[int,
         for number in range(since // _TILE, -(-len(hashes) // _TILE)):
             yield level, number, b"".join(hashes[number * _TILE : (number + 1) * _TILE])
         full = len(hashes) // _TILE
-        hashes = [merkle.root_hash(hashes[place * _TILE : (place + 1) * _TILE]) for place in range(full)]
+        hashes = [root_hash(hashes[place * _TILE : (place + 1) * _TILE]) for place in range(full)]
         level, since = level + 1, since // _TILE
 
 
@@ -273,9 +280,7 @@ class Proof:
 
     def holds(self, entry: bytes) -> bool:
         """Return whether `entry` is at the index under the checkpoint's root; the signature is checked separately."""
-        return merkle.holds_inclusion(
-            merkle.leaf_hash(entry), self.index, self.checkpoint.size, self.hashes, self.checkpoint.root
-        )
+        return holds_inclusion(leaf_hash(entry), self.index, self.checkpoint.size, self.hashes, self.checkpoint.root)
 
     def __str__(self) -> str:
         """Return the text of the proof: 670 bytes in a log of a thousand entries, 990 in one of 100,000."""
@@ -294,9 +299,9 @@ def prove(log: RunLog, index: int) -> Proof:
             expected=f"0 to {checkpoint.size - 1}; sign a checkpoint first",
         )
     leaves = log.leaves()[: checkpoint.size]
-    if merkle.root_hash(leaves) != checkpoint.root:
+    if root_hash(leaves) != checkpoint.root:
         raise Damaged("the log was rewritten: its newest checkpoint does not follow from its entries", where=log.folder)
-    return Proof(index=index, hashes=tuple(merkle.inclusion_proof(index, leaves)), checkpoint=checkpoint)
+    return Proof(index=index, hashes=tuple(inclusion_proof(index, leaves)), checkpoint=checkpoint)
 
 
 def parse_proof(text: str) -> Proof:
@@ -310,6 +315,63 @@ def parse_proof(text: str) -> Proof:
         hashes = tuple(base64.b64decode(line, validate=True) for line in lines[2:])
     except binascii.Error as error:
         raise Damaged("a hash of the proof is not base64") from error
-    if len(hashes) > 63 or any(len(step) != merkle.HASH_BYTES for step in hashes):
+    if len(hashes) > 63 or any(len(step) != HASH_BYTES for step in hashes):
         raise Damaged("a proof holds at most 63 hashes of 32 bytes", found=f"{len(hashes)} hashes")
     return Proof(index=int(match[1]), hashes=hashes, checkpoint=parse_checkpoint(note))
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """Return the hash of a leaf that holds `entry`: SHA-256 of 0x00 and its bytes."""
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def root_hash(leaves: Sequence[bytes]) -> bytes:
+    """Return the root over `leaves`; of no leaves it is the SHA-256 of nothing.
+
+    Works level by level: a last odd node rises unchanged, which gives the same root as the recursive definition.
+    """
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    level = list(leaves)
+    while len(level) > 1:
+        level = [*map(_node_hash, level[::2], level[1::2]), *([level[-1]] if len(level) % 2 else [])]
+    return level[0]
+
+
+def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """Return the hashes that lead from the leaf at `index` to the root over `leaves`.
+
+    Raises IndexError where there is no such leaf.
+    """
+    if not 0 <= index < len(leaves):
+        raise IndexError(index)
+    proof, level, place = [], list(leaves), index
+    while len(level) > 1:
+        sibling = place ^ 1
+        if sibling < len(level):
+            proof.append(level[sibling])
+        level = [*map(_node_hash, level[::2], level[1::2]), *([level[-1]] if len(level) % 2 else [])]
+        place >>= 1
+    return proof
+
+
+def holds_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
+    """Return whether `proof` leads from `leaf` at `index` to the `root` of `size` leaves (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < size:
+        return False
+    place, last, found = index, size - 1, leaf
+    for step in proof:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            found = _node_hash(step, found)
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            found = _node_hash(found, step)
+        place, last = place >> 1, last >> 1
+    return last == 0 and found == root
+
+
+def _node_hash(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()

@@ -288,7 +288,8 @@ class _Recording:
             if unread := self._known.unread:
                 of = f"its {', '.join(unread)} and what follows from them are not recorded"
                 self.run.say(f"the shell gives {self._known.name} values that the command line does not show: {of}")
-        return facts, pins.lock_of(facts["engine"], argv)
+        local = self._known is None or self._known.is_local
+        return facts, pins.lock_of(engine, argv) if local else None
 
     def _again(self, path: str, folder: str) -> str:
         """Run the command a second time, after the record was closed, and say whether it gave the same bytes."""

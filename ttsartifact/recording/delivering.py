@@ -49,7 +49,7 @@ def require_audio(order: Order, path: str, done: CommandEnd) -> None:
         return
     place = "{out}" if order.writes_file else "stdout"
     if not os.path.lexists(path):
-        aside = "; what it wrote to stdout is no text: leave out {out}" if "\0" in done.tail else ""
+        aside = "; it wrote bytes to stdout: leave out {out}" if "\0" in done.tail else ""
         raise CommandFailed(f"the command wrote no file{last_line}", where=place, expected=f"audio{aside}")
     if os.path.getsize(path) == 0:
         what = "an empty file" if order.writes_file else "nothing to stdout"

@@ -163,7 +163,7 @@ class KnownCommand:
         """
         shape = self.shape
         if shape.get("remote"):
-            return {"engine": absent("unknown", "a server behind this client")}  # type: ignore[typeddict-item]
+            return {"engine": absent("unknown", "a server behind this client")}
         found: Stated = {"device": self._device()}
         if self.unread:
             return found

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from ttsartifact.formulas import merkle
+from ttsartifact.attesting import runlog as merkle
 
 # The eight leaves and roots of the certificate-transparency project's own test vectors (public facts).
 VECTOR_LEAVES = [
