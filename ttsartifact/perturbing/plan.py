@@ -39,10 +39,7 @@ _TRIGGERS = (*_PROBABILITIES, "rate_per_min", "at", "markov")
 _KNOWN = frozenset({"id", "kind", "stage", "length_ms", "clips", "params", "enabled", "bitrate_kbps", *_TRIGGERS})
 _FORMS: dict[str, type] = {"clips": list, "at": list, "params": dict, "markov": dict}
 _LIMIT_BYTES = 1 << 20
-_PARAMETERS = {
-    "sound_repetition": "times",
-    "word_repetition": "times",
-    "phrase_repetition": "times",
+_PARAMETERS = dict.fromkeys(("sound_repetition", "word_repetition", "phrase_repetition"), "times") | {
     "restart": "starts",
     "gain_step": "gain_milli",
     "clip": "ceiling_milli",
@@ -136,9 +133,7 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
     for key, kind in _FORMS.items():
         if not isinstance(entry.get(key, kind()), kind):
             form = "list" if kind is list else "table"
-            raise Refused(
-                f"{name}: {key}: not a {form}", found=entry[key], expected=f"a {form}, as in docs/imperfection.md"
-            )
+            raise Refused(f"{name}: {key} is not a {form}", found=entry[key], expected=f"a {form}")
     stage = entry.get("stage", "pcm")
     layer = {
         "id": entry["id"],
