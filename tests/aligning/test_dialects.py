@@ -353,3 +353,11 @@ def test_a_device_is_named_by_a_column_that_the_log_has() -> None:
     assert str(error.value) == (
         "the log has no such column: found card, expected timestamp, index, power.draw [W] (at --only)"
     )
+
+
+def test_semicolons_between_numbers_with_commas_are_a_table(tmp_path: Path) -> None:
+    """As a spreadsheet writes it in Berlin; a comma within a row is then a decimal one."""
+    log = tmp_path / "log.csv"
+    log.write_text("Zeit;Leistung (W)\n2026-11-21T10:00:00,5Z;101,25\n2026-11-21T10:00:01,5Z;99\n")
+    found = read_log(log, Columns(time="Zeit", value="Leistung (W)", unit="W"))
+    assert (found.t_ns[0], found.values) == (AT_TEN + 500_000_000, (101_250, 99_000))
