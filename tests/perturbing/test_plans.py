@@ -125,7 +125,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "two layers of one id": {"layer": [LAYER | {"at": [1]}, LAYER | {"at": [2]}]},
     "a switch in words": {"layer": [LAYER | {"at": [1], "enabled": "false"}]},
     **{
-        f"{key} of another form": {"layer": [LAYER | ({"at": [1]} if key == "length_ms" else {}) | {key: value}]}
+        f"{key} of another form": {"layer": [LAYER | ({} if key in {"at", "markov"} else {"at": [1]}) | {key: value}]}
         for key, value in {"at": 3, "clips": "um.wav", "params": "times", "markov": 1, "length_ms": [1, 2, 3]}.items()
     },
     "a choice of nothing": {"layer": [LAYER | {"at": [1], "length_ms": {"choice": []}}]},

@@ -114,7 +114,7 @@ def _read(text: str, stated: Columns) -> SensorLog:
     begin = next((n for n, line in enumerate(lines) if line.strip()), len(lines))
     if begin == len(lines):
         raise Refused("the log is empty", expected="readings")
-    if stated.time and ";" in lines[begin] and "," not in lines[begin]:  # as spreadsheets write where numbers have a comma
+    if stated.time and ";" in lines[begin] and "," not in lines[begin]:  # numbers may have a comma
         lines = [line.replace(",", ".").replace(";", ",") for line in lines]
     dialect = dialect_of(lines[begin])
     whole = text.endswith(("\n", "\r"))

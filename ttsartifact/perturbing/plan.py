@@ -37,7 +37,6 @@ __all__ = ["ImperfectionPlan", "load_plan", "plan_of", "stated_plan"]
 _PROBABILITIES = ("per_word", "per_phoneme", "per_chunk", "per_frame", "per_packet")
 _TRIGGERS = (*_PROBABILITIES, "rate_per_min", "at", "markov")
 _KNOWN = frozenset({"id", "kind", "stage", "length_ms", "clips", "params", "enabled", "bitrate_kbps", *_TRIGGERS})
-_FORMS: dict[str, type] = {"clips": list, "at": list, "params": dict, "markov": dict}
 _LIMIT_BYTES = 1 << 20
 _PARAMETERS = dict.fromkeys(("sound_repetition", "word_repetition", "phrase_repetition"), "times") | {
     "restart": "starts",
@@ -130,10 +129,8 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
     kinds = [each["name"] for each in table("registry/imperfections")["imperfection"]]
     if entry["kind"] not in kinds and not str(entry["kind"]).startswith("x-"):
         raise Refused(f"{name}: not a kind of imperfection", found=entry["kind"], expected=", ".join(kinds))
-    for key, kind in _FORMS.items():
-        if not isinstance(entry.get(key, kind()), kind):
-            form = "list" if kind is list else "table"
-            raise Refused(f"{name}: {key} is not a {form}", found=entry[key], expected=f"a {form}")
+    if not isinstance(entry.get("clips", []), list):
+        raise Refused(f"{name}: clips: not a list", found=entry["clips"], expected='["FILE.wav", ...]')
     stage = entry.get("stage", "pcm")
     layer = {
         "id": entry["id"],
@@ -141,7 +138,7 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
         "kind": entry["kind"],
         "trigger": _trigger(entry, name),
         "shape": {"length_us": _length(entry["length_ms"], name)} if "length_ms" in entry else {},
-        "params": dict(entry.get("params", {})),
+        "params": entry.get("params", {}),
         "enabled": entry.get("enabled", True),
     }
     if stage == "pcm":
@@ -170,7 +167,8 @@ def _trigger(entry: dict[str, Any], name: str) -> dict[str, Any]:
     if key == "rate_per_min":
         return {"rate_per_min_milli": _scaled(value, 1_000, f"{name}: {key}")}
     if key == "at":
-        return {"at": list(value)}
+        return {"at": value}
+    value = value if isinstance(value, dict) else {}
     return {
         "markov": {
             f"{one}_ppm": _scaled(value.get(one), 1_000_000, f"{name}: markov.{one}") for one in ("p", "r", "k", "h")
