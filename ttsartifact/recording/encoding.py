@@ -170,7 +170,10 @@ def encoded(samples: Any, wave: WaveFormat, where: str, *, channels_first: bool 
     if array.dtype.kind == "i" and array.dtype.newbyteorder("<").str == wanted:
         return Encoded(np.ascontiguousarray(array, dtype=wanted).tobytes(), 0, order)
     raise Refused(
-        "a chunk has the wrong sample type", where=where, found=array.dtype, expected=f"floats, or {wave.subtype}"
+        "a chunk has the wrong sample type",
+        where=where,
+        found=array.dtype,
+        expected=f"floats, or the integers of subtype={wave.subtype}",
     )
 
 
