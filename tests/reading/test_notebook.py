@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import encoded
 import kit
@@ -59,6 +59,17 @@ def test_a_run_in_one_line_and_as_a_card(tmp_path: Path) -> None:
     assert '<audio controls src="data:audio/wav;base64,UklGR' in card
     assert "&lt;b&gt;Hello&lt;/b&gt;" in card
     assert "<b>" not in card
+
+
+def test_a_card_says_first_that_a_recording_is_incomplete(tmp_path: Path) -> None:
+    """As the command line does; of a whole one there is nothing to say."""
+
+    def cut(value: dict[str, Any]) -> None:
+        value["run"]["incomplete"] = True
+
+    card = ttsartifact.open(kit.artifact(tmp_path, patch=cut))._repr_html_()
+    assert card.startswith("<div><b>the recording is incomplete</b><audio")
+    assert "incomplete" not in ttsartifact.open(kit.artifact(tmp_path))._repr_html_()
 
 
 def test_tables_and_a_dictionary(tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def test_another_format_of_raw_samples_is_refused(words: str) -> None:
         ("file:///home/me/a", "file:a"),
         ("a=/x/b:/y/c", "a=b:c"),
         ("say '/x/b' && cat </y/c", "say 'b' && cat <c"),
+        ("speak >/home/me/$i.wav `pwd`", "speak >$i.wav `pwd`"),
         ("{text}", "{text}"),
     ],
 )

@@ -1,7 +1,7 @@
 """What a command line asks for: help, the version, a call that the quick parser understands, or typer.
 
 It takes what it is sure of and leaves everything else, a command's `--help` and every mistake among it, to typer. Both
-read the same table; a test holds them to the same answers.
+read the same table; a test holds them to the same answers. Help comes from that table too, as wide as the terminal.
 """
 
 from __future__ import annotations
@@ -10,15 +10,26 @@ import itertools
 import os
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.cli.speak import EXIT, Usage, say, tell
-from ttsartifact.cli.table import COMMANDS, call
+from ttsartifact.cli.speak import EXIT, Usage, columns, say, tell
+from ttsartifact.cli.table import ABOUT, COMMANDS, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ttsartifact.cli.options import CommandParameter
+    from ttsartifact.cli.table import Command
 
 __all__ = ["for_typer", "parsed", "recognise", "say_version"]
+
+_WIDEST = 80
+_LONGEST_LABEL = 24
+_FLAGS = (
+    ("-V, --version", "Print the version and exit."),
+    ("-h, --help", "Print this message and exit."),
+    ("-q, --quiet", "Print results and errors only; verify leaves out what passes."),
+    ("-v, --verbose", "Print more."),
+    ("--color WHEN", "auto, always or never."),
+)
 
 
 def parsed(
@@ -117,9 +128,7 @@ def recognise(argv: list[str]) -> Callable[[], int] | None:
     """
     words = for_typer(argv)
     if not words or words[0] in {"-h", "--help"}:
-        from ttsartifact.cli import helping
-
-        return helping.say_help
+        return say_help
     if words[0] in {"-V", "--version"}:
         return say_version
     command = COMMANDS.get(words[0])
@@ -128,9 +137,7 @@ def recognise(argv: list[str]) -> Callable[[], int] | None:
             return None
         raise Usage(_unknown(words[0]))
     if {"-h", "--help"} & set(itertools.takewhile(lambda word: word != "--", words)):
-        from ttsartifact.cli import helping
-
-        return lambda: helping.say_command_help(command)
+        return lambda: say_command_help(command)
     parameters = command.parameters
     _note_repeated(_by_name(parameters), words[1:])
     given = parsed(parameters, words[1:])
@@ -171,3 +178,74 @@ def _unknown(word: str) -> str:
 
     near = difflib.get_close_matches(word, COMMANDS, n=1)
     return f"unknown command {word}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def help_lines(width: int) -> list[str]:
+    """Return what the program does and which commands it has, for a width in columns."""
+    import textwrap
+
+    width = min(width, _WIDEST)
+    lines = ["Usage: ttsa [OPTIONS] COMMAND [ARGS]..."]
+    for paragraph in ABOUT:
+        lines += ["", *_indented(paragraph, width)]
+    lines += ["", "Options:", *_listed(_FLAGS, width)]
+    lines += ["", "Commands:", *_listed([(one.name, one.summary) for one in COMMANDS.values()], width)]
+    return [*lines, "", *textwrap.wrap("`ttsa COMMAND --help` describes one command.", width)]
+
+
+def say_help() -> int:
+    """Print what the program does and which commands it has."""
+    say(help_lines(columns()))
+    return EXIT.OK
+
+
+def say_command_help(command: Command) -> int:
+    """Print what one command does and takes."""
+    say(command_lines(command, columns()))
+    return EXIT.OK
+
+
+def command_lines(command: Command, width: int) -> list[str]:
+    """Return what one command does and takes, for a width in columns."""
+    width = min(width, _WIDEST)
+    arguments = [parameter for parameter in command.parameters if parameter.positional]
+    options = [parameter for parameter in command.parameters if not parameter.positional]
+    lines = [" ".join([f"Usage: ttsa {command.name} [OPTIONS]", *(one.declared.metavar for one in arguments)])]
+    for paragraph in (command.summary, *filter(None, command.details.split("\n\n"))):
+        lines += ["", *_indented(paragraph, width)]
+    if arguments:
+        lines += ["", "Arguments:", *_listed([(one.declared.metavar, one.declared.help) for one in arguments], width)]
+    rows = [(one.spelled, _described(one)) for one in options]
+    return [*lines, "", "Options:", *_listed([*rows, ("-h, --help", "Print this message and exit.")], width)]
+
+
+def _described(option: CommandParameter) -> str:
+    """Return the help of an option, the words it may take, its default, and whether it must be given."""
+    words = [option.declared.help]
+    if option.choices and not all(word in option.declared.help for word in option.choices):
+        words.append(f"One of {', '.join(option.choices)}.")
+    if option.takes and option.default not in (None, ()):
+        words.append(f"Default: {option.default}.")
+    if option.required:
+        words.append("Required.")
+    return " ".join(words)
+
+
+def _indented(paragraph: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(paragraph, width, initial_indent="  ", subsequent_indent="  ")
+
+
+def _listed(rows: list[tuple[str, str]] | tuple[tuple[str, str], ...], width: int) -> list[str]:
+    """Return names in one column and words in another; a name that is too long gets a line of its own."""
+    import textwrap
+
+    label = min(max(len(name) for name, _ in rows), _LONGEST_LABEL) + 2
+    lines = []
+    for name, words in rows:
+        wrapped = textwrap.wrap(words, max(16, width - label - 2), break_long_words=False, break_on_hyphens=False)
+        first = wrapped.pop(0) if len(name) <= _LONGEST_LABEL else ""
+        lines.append(f"  {name:<{label}}{first}".rstrip())
+        lines += [" " * (label + 2) + rest for rest in wrapped]
+    return lines

@@ -84,7 +84,8 @@ def card_of(artifact: Displayable) -> str:
         f"<tr><th>{html.escape(label)}</th><td>{html.escape(_in_words(artifact.descriptor.at(pointer)))}</td></tr>"
         for label, pointer in _ROWS
     )
-    return f"<div>{_player(artifact)}{_picture(artifact)}<table>{rows}</table></div>"
+    cut = "<b>the recording is incomplete</b>" if artifact.descriptor.at("/run/incomplete") is True else ""
+    return f"<div>{cut}{_player(artifact)}{_picture(artifact)}<table>{rows}</table></div>"
 
 
 def samples_of(artifact: Displayable) -> NDArray[Any]:

@@ -173,5 +173,7 @@ def _without_paths(word: str) -> str:
         option = re.match(r"-[\w-]*", piece)
         path = piece[option.end() :] if option else piece
         if path.startswith(("/", "~")) and not is_address:
-            pieces[place] = (option[0] if option else "") + os.path.basename(path.rstrip("/"))
+            is_folder = path.endswith("/") and "".join(pieces[place + 1 : place + 2]).startswith(("$", "`"))
+            name = "" if is_folder else os.path.basename(path.rstrip("/"))  # what the shell puts in is the last name
+            pieces[place] = (option[0] if option else "") + name
     return "".join(pieces)
