@@ -16,7 +16,7 @@ import refusals
 from imperfect_voice import FRAMES, edited, voice, voiced_run
 
 from ttsartifact.container import canonical
-from ttsartifact.errors import InvalidDescriptor, Refused
+from ttsartifact.errors import Refused
 from ttsartifact.formulas.pcm_events import apply, clean_of
 from ttsartifact.formulas.pcm_kinds import KINDS, PcmFormat, digest_of_clip, period_at
 from ttsartifact.formulas.text_events import perturb_text
@@ -338,7 +338,7 @@ def test_plans_that_say_nothing_sensible(tmp_path: Path) -> None:
     }.values():
         with pytest.raises(Refused, match=message):
             plan_of({"layer": [layer]})
-    with refusals.raises(InvalidDescriptor, match="not a layer of the format"):
+    with refusals.raises(Refused, match="not a kind of imperfection"):
         plan_of({"layer": [whole | {"kind": "earthquake"}]})
     with refusals.raises(Refused, match="not a plan"):
         plan_of({"layers": []})
