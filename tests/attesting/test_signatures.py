@@ -221,3 +221,37 @@ def test_an_envelope_of_other_values_than_text_has_no_signer_and_no_payload(tmp_
         attach.signers_of(envelope | {"payload": given}, [raw])
     with refusals.raises(Damaged, match="the envelope has no base64 payload"):
         attach.read_statement(envelope | {"payload": given})
+
+
+PROOF = "c2sp.org/tlog-proof@v1\nindex 0\n{}\n\nexample.org/runs\n1\n{}\n\n\u2014 example.org/runs AAAA\n"
+HASH = base64.b64encode(bytes(32)).decode()
+ENTRY = json.dumps({"digest": RUN, "kind": "run"}, separators=(",", ":"))
+MALFORMED = {
+    "hash-beyond-ascii": {"proof": PROOF.format("\u00e9", HASH)},
+    "root-beyond-ascii": {"proof": PROOF.format(HASH, "\u00e9")},
+    "half-character-in-proof": {"proof": "\ud800"},
+    "half-character-in-entry": {"entry": ENTRY.replace("run", "\ud800")},
+    "half-character-of-upper-case": {"entry": "\udfff"},
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_proof_is_broken_and_never_an_exception(name: str) -> None:
+    """10.7: whatever letters a stranger puts into the proof of a log, the attestation does not hold."""
+    value = {"v": 1, "type": "tlog_proof", "over": "artifact_id", "artifact_id": RUN}
+    part = json.dumps(value | {"entry": ENTRY, "proof": PROOF.format(HASH, HASH)} | MALFORMED[name]).encode()
+    assert one(part).standing is Standing.BROKEN
+
+
+@pytest.mark.parametrize("value", [[], {}, ["ab" * 32], "\ud800", 7, None])
+def test_a_statement_about_no_digest_is_about_something_else(tmp_path: Path, value: object) -> None:
+    """10.7: a signed statement whose subject has no digest of text does not hold."""
+    key = generate_key(tmp_path / "key")
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "predicateType": attach.RUN,
+        "subject": [{"digest": {"sha256": value}}],
+    }
+    envelope = attach.enveloped(json.dumps(statement).encode(), key)
+    part = {"v": 1, "type": "dsse", "over": "artifact_id", "artifact_id": RUN, "dsse": envelope}
+    assert one(json.dumps(part).encode()).standing is Standing.BROKEN

@@ -129,6 +129,15 @@ def test_flipped_bits_of_a_reply_never_move_its_time_or_its_bytes(authority: Pat
         assert given.problem or (given.time, given.authority) == (first.time, first.authority), place
 
 
+def test_a_certificate_of_no_version_is_a_problem(authority: Path) -> None:
+    """A reply whose certificate states a version that X.509 does not have: the reply does not hold."""
+    reply = stamp(authority, request_for(RUN.encode()))
+    version = reply.rindex(b"\xa0\x03\x02\x01\x02\x02")
+    given = stamp_of(reply[: version + 4] + b"\x5a" + reply[version + 5 :], RUN.encode(), trusting(authority).roots)
+    assert given.authority is None
+    assert given.problem.startswith("a certificate of the authority cannot be read: ")
+
+
 def test_a_token_that_is_not_base64_of_a_reply() -> None:
     """The schema lets base64 through; what is not a reply is broken."""
     value = {"v": 1, "type": "rfc3161", "over": "artifact_id", "artifact_id": RUN}

@@ -7,11 +7,10 @@ no JSON is canonicalised in order to check a signature.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.attesting import sshsig
-from ttsartifact.attesting.keys import fingerprint, holds_ed25519, load_private_key
+from ttsartifact.attesting.keys import fingerprint, from_base64, holds_ed25519, load_private_key
 from ttsartifact.container import schemas
 from ttsartifact.container.canonical import canonical_bytes, read_json
 from ttsartifact.errors import Damaged, TtsArtifactError
@@ -118,25 +117,16 @@ def signers_of(envelope: Mapping[str, Any], keys: Iterable[bytes]) -> tuple[byte
     message = pre_authentication(str(envelope.get("payloadType")), _payload(envelope))
     found = []
     for entry in envelope.get("signatures") or []:
-        signature = _decoded(entry.get("sig") if isinstance(entry, dict) else None)
+        signature = from_base64(entry.get("sig") if isinstance(entry, dict) else None)
         found += [key for key in keys if signature and holds_ed25519(key, signature, message)]
     return tuple(dict.fromkeys(found))
 
 
 def _payload(envelope: Mapping[str, Any]) -> bytes:
-    payload = _decoded(envelope.get("payload"))
-    if payload is None:
+    payload = from_base64(envelope.get("payload"))
+    if not payload:
         raise Damaged("the envelope has no base64 payload")
     return payload
-
-
-def _decoded(text: object) -> bytes | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return None
 
 
 def sign_dsse(

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.attesting import attach, runlog, sshsig, timestamps
-from ttsartifact.attesting.keys import cosigners
+from ttsartifact.attesting.keys import cosigners, from_base64
 from ttsartifact.attesting.runlog import Entry, EntryKind
 from ttsartifact.container import schemas
 from ttsartifact.container.canonical import read_json
@@ -200,7 +198,7 @@ def _dsse(asked: _Asked) -> Attested:
     wire = _wire(asked.value.get("key", ""))
     broken = _broken(asked, AttestationKind.DSSE, signer=sshsig.ssh_fingerprint(wire) if wire else None)
     hexadecimal = asked.value["artifact_id"].removeprefix("sha256:")
-    if hexadecimal not in {subject["digest"].get("sha256") for subject in statement["subject"]}:
+    if hexadecimal not in [subject["digest"].get("sha256") for subject in statement["subject"]]:
         return replace(broken, problem="the signed statement is about something else")
     known = [key for signer in asked.trust.signers for key in signer.keys]
     raw = {_raw(key): key for key in ([wire] if wire else []) + known if _raw(key)}
@@ -245,7 +243,7 @@ def _rfc3161(asked: _Asked) -> Attested:
         message = next((data for data in asked.parts.values() if digest.of(data) == asked.value["ref"]), b"")
         if not message:
             return replace(broken, problem="the attestation that it stamps is not here")
-    stamp = timestamps.stamp_of(_decoded(asked.value["token"]), message, asked.trust.roots)
+    stamp = timestamps.stamp_of(from_base64(asked.value["token"]), message, asked.trust.roots)
     attested = replace(
         broken,
         signer=stamp.authority,
@@ -273,7 +271,9 @@ def _tlog_proof(asked: _Asked) -> Attested:
     if not proof.holds(entry):
         return replace(broken, problem="the proof does not lead to the checkpoint's root")
     if "token" in asked.value:
-        stamp = timestamps.stamp_of(_decoded(asked.value["token"]), proof.checkpoint.note.encode(), asked.trust.roots)
+        stamp = timestamps.stamp_of(
+            from_base64(asked.value["token"]), proof.checkpoint.note.encode(), asked.trust.roots
+        )
         broken = replace(broken, time=stamp.time, time_trusted=stamp.authority is not None)
         if stamp.problem:
             return replace(broken, problem=f"its time-stamp: {stamp.problem}")
@@ -314,17 +314,10 @@ def _read(data: bytes) -> dict[str, Any] | None:
 
 def _wire(line: str) -> bytes:
     words = line.split()
-    return _decoded(words[1]) if len(words) > 1 else b""
+    return from_base64(words[1]) if len(words) > 1 else b""
 
 
 def _raw(wire: bytes) -> bytes:
     """Return the 32 bytes of an Ed25519 key in SSH's wire form, or nothing for the key is of the wrong kind."""
     head = b"\0\0\0\x0bssh-ed25519\0\0\0 "
     return wire[len(head) :] if wire.startswith(head) and len(wire) == len(head) + 32 else b""
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b""

@@ -8,7 +8,6 @@ adds a line of its own; nothing else changes.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import importlib
 import os
@@ -27,6 +26,7 @@ __all__ = [
     "NoteKey",
     "cosigners",
     "fingerprint",
+    "from_base64",
     "generate_key",
     "holds_ed25519",
     "load",
@@ -57,6 +57,14 @@ def load(module: str) -> Any:
         ) from error
 
 
+def from_base64(text: Any) -> bytes:
+    """Return the bytes that base64 spells; none of them where `text` is anything else."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (TypeError, ValueError):  # ValueError alone of a letter that is not ASCII
+        return b""
+
+
 class NoteKey(NamedTuple):
     """A public key of a signed note: `name+id+key` in one line, without spaces.
 
@@ -81,10 +89,7 @@ def parse_note_key(line: str) -> NoteKey:
     """Read `name+id+key`; raises Refused where it is not the key that its id names."""
     name, _, rest = line.strip().partition("+")
     stated, _, encoded = rest.partition("+")
-    try:
-        raw = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        raw = b""
+    raw = from_base64(encoded)
     if len(raw) != 33 or raw[0] not in {_ED25519, _COSIGNATURE} or not name:
         raise Refused("not a public key of a signed note", found=line[:80], expected="name+8 hex digits+base64")
     key = NoteKey(name, raw[0], raw[1:])
@@ -193,21 +198,16 @@ def parse_checkpoint(note: str) -> Checkpoint:
     lines = text.split("\n")
     if len(note.encode()) > _NOTE_LIMIT_BYTES or not gap or len(lines) < 3 or not tail.endswith("\n"):
         raise Damaged("not a signed checkpoint", found=note[:60], expected="origin, size, root, signatures")
-    try:
-        root = base64.b64decode(lines[2], validate=True)
-    except binascii.Error:
-        root = b""
+    root = from_base64(lines[2])
     if not lines[0] or not re.fullmatch(r"0|[1-9][0-9]{0,15}", lines[1]) or len(root) != 32:
         raise Damaged("not a checkpoint's three lines", found=lines[:3], expected="origin, size, base64 of 32 bytes")
     signatures = []
     for line in tail[:-1].split("\n"):
         match = _SIGNATURE.fullmatch(line)
-        if match is None:
+        raw = b"" if match is None else from_base64(match[2])
+        if match is None or not raw:
             raise Damaged("not a signature line", found=line[:80], expected="\u2014 name base64")
-        try:
-            signatures.append((match[1], base64.b64decode(match[2], validate=True)))
-        except binascii.Error as error:
-            raise Damaged("not the base64 of a signature", found=line[:80]) from error
+        signatures.append((match[1], raw))
     return Checkpoint(origin=lines[0], size=int(lines[1]), root=root, note=note, signatures=tuple(signatures))
 
 

@@ -19,7 +19,6 @@ Its Merkle tree is a list of 32-byte leaf hashes (RFC 6962); a proof is a list o
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import os
@@ -28,7 +27,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.attesting.keys import Checkpoint, parse_checkpoint, sign_checkpoint
+from ttsartifact.attesting.keys import Checkpoint, from_base64, parse_checkpoint, sign_checkpoint
 from ttsartifact.container.canonical import canonical_bytes, read_json
 from ttsartifact.container.source import write_whole
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused, TtsArtifactError
@@ -311,12 +310,12 @@ def parse_proof(text: str) -> Proof:
     match = re.fullmatch(r"index (0|[1-9][0-9]{0,15})", lines[1]) if len(lines) > 1 else None
     if len(text.encode()) > _LIMIT_BYTES or lines[0] != _HEAD or match is None:
         raise Damaged("not a proof of a run log", found=text[:60], expected=_HEAD)
-    try:
-        hashes = tuple(base64.b64decode(line, validate=True) for line in lines[2:])
-    except binascii.Error as error:
-        raise Damaged("a hash of the proof is not base64") from error
-    if len(hashes) > 63 or any(len(step) != HASH_BYTES for step in hashes):
-        raise Damaged("a proof holds at most 63 hashes of 32 bytes", found=f"{len(hashes)} hashes")
+    hashes = tuple(map(from_base64, lines[2:]))
+    odd = [line for line, step in zip(lines[2:], hashes, strict=True) if len(step) != HASH_BYTES]
+    if odd or len(hashes) > 63:
+        raise Damaged(
+            "a proof holds at most 63 hashes of 32 bytes in base64", found=odd[0] if odd else f"{len(hashes)} hashes"
+        )
     return Proof(index=int(match[1]), hashes=hashes, checkpoint=parse_checkpoint(note))
 
 

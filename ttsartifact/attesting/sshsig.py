@@ -9,7 +9,6 @@ a mail cannot be used for a run:
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import re
@@ -17,7 +16,7 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.attesting.keys import load
+from ttsartifact.attesting.keys import from_base64, load
 from ttsartifact.errors import Damaged, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -72,12 +71,9 @@ class SshSignature(NamedTuple):
 def parse_sshsig(text: str) -> SshSignature:
     """Read an armoured signature, or the bare base64 within it; raises Damaged. Nothing is checked here."""
     match = _ARMOUR.fullmatch(text)
-    try:
-        raw = base64.b64decode("".join((match[1] if match else text).split()), validate=True)
-    except binascii.Error as error:
-        raise Damaged("not the base64 of an SSH signature") from error
+    raw = from_base64("".join((match[1] if match else text).split()))
     if raw[:6] != _MAGIC or raw[6:10] != b"\0\0\0\1":
-        raise Damaged("not an SSH signature of version 1", found=raw[:10].hex())
+        raise Damaged("not an SSH signature of version 1", found=raw[:10].hex() or text[:40])
     public, namespace, _, hash_name, blob, rest = _split(raw[10:], 5)
     if rest or hash_name not in _HASHES:
         raise Damaged("not an SSH signature that can be read", found=hash_name[:20], expected="sha256 or sha512")

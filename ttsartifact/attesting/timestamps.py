@@ -90,7 +90,10 @@ def _checked(rfc3161: Any, parsed: Any, message: bytes, roots: Sequence[tuple[st
 def _expired(x509: Any, parsed: Any, time: datetime) -> str:
     """Say which certificate of the reply was not valid at the time that it states."""
     for raw in parsed.signed_data.certificates:
-        certificate = x509.load_der_x509_certificate(bytes(raw))
+        try:
+            certificate = x509.load_der_x509_certificate(bytes(raw))
+        except (ValueError, x509.InvalidVersion) as error:
+            return f"a certificate of the authority cannot be read: {error}"
         if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
             return (
                 f"the authority's certificate was valid from {certificate.not_valid_before_utc:%Y-%m-%d} to "

@@ -32,8 +32,6 @@ lie elsewhere nor answers about revoked certificates.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import re
@@ -42,7 +40,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.attesting.keys import NoteKey, load, parse_note_key
+from ttsartifact.attesting.keys import NoteKey, from_base64, load, parse_note_key
 from ttsartifact.attesting.sshsig import NAMESPACE
 from ttsartifact.container.schemas import toml_of
 from ttsartifact.container.source import STANDARD_INPUT, copy_pieces, first_bytes
@@ -219,10 +217,7 @@ def _allowed_signers(data: bytes, where: str) -> Iterator[Signer]:
 def _wire(line: str) -> bytes:
     """Return the wire form of a public key line; raises Refused."""
     words = line.split()
-    try:
-        raw = base64.b64decode(words[1], validate=True)
-    except (IndexError, binascii.Error):
-        raw = b""
+    raw = from_base64(words[1]) if len(words) > 1 else b""
     size = int.from_bytes(raw[:4], "big")
     if not words or raw[4 : 4 + size] != words[0].encode():
         raise Refused("not a public key line of SSH", found=line[:60], expected="ssh-ed25519 AAAA...")

@@ -151,16 +151,20 @@ def half_characters(value: Any, pointer: str = "") -> Iterator[str]:
 def read_json(data: bytes) -> Any:
     """Return the value of a JSON text, of any spelling, that is UTF-8 and no deeper than the format allows.
 
-    Raises InvalidDescriptor (CAN01, CAN02) or TooLarge.
+    Raises InvalidDescriptor (CAN01, CAN02; CAN05 for half a surrogate pair, which is no text) or TooLarge.
     """
     text = _text_of(data)
     require_shallow(text)
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except json.JSONDecodeError as error:
         raise _not_json(text, error) from error
     except ValueError as error:  # more digits than this Python is willing to read
         raise InvalidDescriptor("is not JSON: an integer of thousands of digits", rule="CAN02") from error
+    half = next(half_characters(value), None) if "\\ud" in text or "\\uD" in text else None
+    if half is not None:
+        raise InvalidDescriptor("holds half a surrogate pair", where=half, rule="CAN05")
+    return value
 
 
 def _text_of(data: bytes) -> str:
