@@ -112,6 +112,36 @@ def test_nothing_in_the_log_or_the_plan_can_be_changed(kind: str, run: Path, tmp
         assert exit_code(report) == 1, (kind, name)
 
 
+@pytest.mark.parametrize("has_method", [True, False])
+@pytest.mark.parametrize("kept", ["A", "AAA", "AAAAA"])
+def test_frames_kept_in_no_base64_are_seen(kept: str, has_method: bool, run: Path, tmp_path: Path) -> None:
+    """6.7: letters of base64 in a number that it does not have fail IMP10, and end no verification."""
+    made = Path(perturb(run, plan_for("dropout", tmp_path), tmp_path / "out.tts.wav").packed.path)
+
+    def change(columns: dict) -> None:
+        columns["removed_pcm"][fired(columns)] = kept
+
+    def plan(value: dict) -> None:
+        if not has_method:
+            del value["layers"][0]["method"]
+
+    (report,) = refusals.verify(edited(made, tmp_path / "edited.tts.wav", change, plan=plan))
+    assert "IMP10" in kit.failed(report)
+
+
+def test_a_false_plan_makes_no_more_than_twice_the_audio(run: Path, tmp_path: Path) -> None:
+    """3.8: the log says 20 ms, the plan 30 minutes: what nobody hears is not made."""
+    made = Path(perturb(run, plan_for("block", tmp_path), tmp_path / "out.tts.wav").packed.path)
+
+    def plan(value: dict) -> None:
+        value["layers"][0]["shape"] = {"length_us": {"const": 1_800_000_000}}
+
+    (report,) = refusals.verify(edited(made, tmp_path / "edited.tts.wav", lambda _: None, plan=plan))
+    (finding,) = report.findings
+    assert finding.rule == "IMP14"
+    assert "the plan makes the sound longer than 1" in str(finding.found)
+
+
 def test_samples_changed_outside_the_log_are_seen(run: Path, tmp_path: Path) -> None:
     """Frames of an event exchanged for others, with every digest made anew, do not come out of the plan."""
     made = perturb(run, plan_for("block", tmp_path), tmp_path / "out.tts.wav").packed
@@ -300,6 +330,21 @@ def test_a_plan_that_asks_for_too_much(kind: str, params: dict, message: str) ->
     with refusals.raises(Refused) as error:
         perturb_wav(voice(), MONO, plan_of({"layer": [{"id": "x", "kind": kind, "at": [0], "params": params}]}))
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_hz", "events", "most"),
+    [("prolongation", 48_000, 539, 538), ("f0_jitter", 48_000, 539, 538), ("prolongation", 4_000_000, 1, 0)],
+)
+def test_a_plan_that_looks_for_too_many_pitch_periods(kind: str, rate_hz: int, events: int, most: int) -> None:
+    """6.7: a search costs the square of the rate, and a file of 4 MB could ask for hours of them."""
+    layer = {"id": "x", "kind": kind, "at": list(range(events)), "length_ms": 1}
+    with refusals.raises(Refused) as error:
+        perturb_wav(bytes(12 * rate_hz), PcmFormat(rate_hz, 1, 2), plan_of({"layer": [layer]}))
+    found, expected = f"{events} events", f"at most {most}"
+    assert str(error.value) == (
+        f"too many pitch periods are looked for at {rate_hz} Hz: found {found}, expected {expected}"
+    )
 
 
 def test_words_are_left_out() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.draws import schedule
-from ttsartifact.formulas.pcm_kinds import KINDS, Context, length_us
+from ttsartifact.formulas.pcm_kinds import KINDS, PITCHED_KINDS, Context, length_us, most_searches
 from ttsartifact.terms.trace import TRACE_COLUMNS
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def apply(
     layers: Sequence[Mapping[str, Any]],
     seed: str,
     clips: Mapping[str, bytes] | None = None,
+    *,
+    most_bytes: int = _LARGEST_MADE_BYTES,
 ) -> tuple[bytes, list[dict[str, Any]]]:
     """Return the imperfect PCM and the log rows of the enabled layers of this method, in the order of the layers.
 
@@ -59,7 +61,8 @@ def apply(
     insertable clips by the SHA-256 (hex) of these bytes.
 
     Raises:
-        Refused: a layer has a kind, shape or parameter that stage `pcm` does not know.
+        Refused: a layer has a kind, shape or parameter that stage `pcm` does not know, the PCM would be longer than
+            `most_bytes`, or too many events look for a pitch period.
 
     Example:
         >>> layer = {"id": "gap", "stage": "pcm", "kind": "block", "trigger": {"at": [1]}, "enabled": True,
@@ -82,7 +85,11 @@ def apply(
             if fired:
                 length = _length(layer, seed, index, sound.rate_hz)
                 events.append(_Event(number, len(rows) - 1, places[index], length))
-    return _made(pcm, sound, layers, seed, clips or {}, rows, events), rows
+    searches, most = sum(layers[event.layer]["kind"] in PITCHED_KINDS for event in events), most_searches(sound.rate_hz)
+    if searches > most:
+        message = f"too many pitch periods are looked for at {sound.rate_hz} Hz"
+        raise Refused(message, found=f"{searches} events", expected=f"at most {most}")
+    return _made(pcm, sound, layers, seed, clips or {}, rows, events, most_bytes), rows
 
 
 def opportunities_of(layer: Mapping[str, Any], frames: int, rate_hz: int) -> list[int]:
@@ -133,6 +140,7 @@ def _made(
     clips: Mapping[str, bytes],
     rows: list[dict[str, Any]],
     events: list[_Event],
+    most_bytes: int,
 ) -> bytes:
     width, out, place, length = sound.frame_bytes, [], 0, 0
     for event in sorted(events, key=lambda event: (event.place, event.layer, event.row)):
@@ -142,8 +150,8 @@ def _made(
         out.append(pcm[place * width : made.source[0] * width])
         length += made.source[0] - place
         added = len(made.frames) // width
-        if (length + added) * width > _LARGEST_MADE_BYTES:
-            raise Refused(f"layer {layer['id']}: the plan makes the sound too long", expected="at most 256 MiB")
+        if (length + added) * width > most_bytes:
+            raise Refused(f"layer {layer['id']}: the plan makes the sound longer than {most_bytes} bytes")
         removed = pcm[made.source[0] * width : made.source[1] * width]
         if len(removed) > _LARGEST_REMOVAL_BYTES:
             raise Refused(

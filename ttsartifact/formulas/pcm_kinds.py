@@ -7,6 +7,7 @@ and what it puts there. Order, log and inversion are of `pcm_events`.
 from __future__ import annotations
 
 import hashlib
+from operator import sub
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.errors import Refused
@@ -15,10 +16,22 @@ from ttsartifact.formulas.draws import DRAW_ONE, draw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["CLIP_KINDS", "KINDS", "Context", "Made", "PcmFormat", "digest_of_clip", "length_us", "period_at"]
+__all__ = [
+    "CLIP_KINDS",
+    "KINDS",
+    "PITCHED_KINDS",
+    "Context",
+    "Made",
+    "PcmFormat",
+    "digest_of_clip",
+    "length_us",
+    "most_searches",
+    "period_at",
+]
 
 _SHORTEST_PERIOD_US, _LONGEST_PERIOD_US = 2_500, 16_000  # 400 Hz to 62.5 Hz, the range of speaking voices
 _LARGEST_EVENT_BYTES = 64 << 20  # a plan of a stranger asks for no more
+_MOST_COMPARED = 1 << 28  # samples, by all searches for a pitch period: some seconds
 _RATIOS_MILLI = range(250, 4_001)
 _MOST_JITTER_MILLI = 500
 
@@ -131,10 +144,13 @@ def period_at(samples: Sequence[int], place: int, rate_hz: int) -> int:
     if len(window) < 2 * longest:
         return min(longest, max(1, len(samples) - place))
     base = window[:longest]
-    return min(
-        range(shortest, longest + 1),
-        key=lambda lag: (sum(abs(a - b) for a, b in zip(base, window[lag : lag + longest], strict=True)), lag),
-    )
+    return min(range(shortest, longest + 1), key=lambda lag: (sum(map(abs, map(sub, base, window[lag:]))), lag))
+
+
+def most_searches(rate_hz: int) -> int:
+    """Return for how many events a plan may look for the pitch period: the cost of one grows with the rate squared."""
+    longest = _LONGEST_PERIOD_US * rate_hz // 1_000_000
+    return _MOST_COMPARED // max(1, longest * (longest - _SHORTEST_PERIOD_US * rate_hz // 1_000_000 + 1))
 
 
 def _block(context: Context, place: int, length: int) -> Made:
@@ -276,6 +292,7 @@ KINDS: dict[str, Callable[[Context, int, int], Made]] = {
 }
 """What stage `pcm` can do, by the kind of registry/imperfections.toml."""
 CLIP_KINDS = frozenset({"breath", "filled_pause", "interjection"})
+PITCHED_KINDS = frozenset({"prolongation", "f0_jitter"})
 
 
 def length_us(layer: Mapping[str, Any], seed: str, index: int) -> int:
