@@ -7,6 +7,7 @@ is applied as a convolution.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from math import floor, log10, pi, tan
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,7 @@ def _response(rate_hz: int) -> list[float]:
     return signal
 
 
-_BASE = 0x9E37_79B9_7F4A_7C15  # odd, so that it has an inverse modulo 2^64
+_PRIME = (1 << 31) - 1
 
 
 def longest_repeat(samples: NDArray[np.float64], quiet: float) -> int:
@@ -113,22 +114,30 @@ def longest_repeat(samples: NDArray[np.float64], quiet: float) -> int:
     import numpy as np
 
     codes: NDArray[Any] = np.ascontiguousarray(samples + 0.0).view(np.uint64)  # + 0.0: both zeros are one sample
-    frames = len(samples)
-    powers = _powers(_BASE, frames)
-    folded = (codes ^ (codes >> np.uint64(29))) * _powers(0xD134_2543_DE82_EF95, codes.shape[1])[None, :]
-    sums = _running(folded.sum(axis=1, dtype=np.uint64) * powers)
+    frames, channels = codes.shape
+    # The hash follows from the samples: of one that is known, strangers make stretches that collide, by the million.
+    drawn = hashlib.shake_256(hashlib.sha256(codes.data).digest()).digest(8 * (2 + channels))
+    folded = (codes * (np.frombuffer(drawn, "<u8")[2:] | 1)).sum(axis=1, dtype=np.uint64) >> 33
+    rolling = [_rolling(folded, 2 + int.from_bytes(drawn[at : at + 8], "little") % (_PRIME - 3)) for at in (0, 8)]
     loud = _running((np.abs(samples).max(axis=1) >= quiet).astype(np.uint64))
-    inverse = _powers(pow(_BASE, -1, 1 << 64), frames)
     low, high = 0, frames // 2
     while low < high:
         length = (low + high + 1) // 2
-        hashes = (sums[length:] - sums[:-length]) * inverse[: frames - length + 1]
+        one, other = (
+            (sums[length:] - sums[:-length]) % _PRIME * inverse[: frames - length + 1] % _PRIME
+            for sums, inverse in rolling
+        )
         heard = loud[length:] > loud[:-length]
-        if _lies_twice(codes, hashes, heard, length):
+        if _lies_twice(codes, one << 32 | other, heard, length):
             low = length
         else:
             high = length - 1
     return low
+
+
+def _rolling(values: NDArray[Any], base: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return running sums of values times powers of `base`, and the powers of its inverse, modulo a prime."""
+    return _running(values * _powers(base, len(values)) % _PRIME), _powers(pow(base, -1, _PRIME), len(values))
 
 
 def _lies_twice(codes: NDArray[Any], hashes: NDArray[Any], heard: NDArray[Any], length: int) -> bool:
@@ -151,9 +160,10 @@ def _lies_twice(codes: NDArray[Any], hashes: NDArray[Any], heard: NDArray[Any], 
 def _powers(base: int, count: int) -> NDArray[Any]:
     import numpy as np
 
-    each = np.full(count, base, np.uint64)
-    each[:1] = 1
-    return np.multiply.accumulate(each)
+    each = np.ones(1, np.uint64)
+    while len(each) < count:
+        each = np.concatenate((each, each * np.uint64(pow(base, len(each), _PRIME)) % np.uint64(_PRIME)))
+    return each[:count]
 
 
 def _running(values: NDArray[Any]) -> NDArray[Any]:
