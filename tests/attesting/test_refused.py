@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -138,6 +139,24 @@ def test_a_log_that_lost_a_tile(tmp_path: Path) -> None:
         log._read("checkpoint")
 
 
+@pytest.mark.parametrize("name", ["origin", "tile/entries/000.p/1", "checkpoint"])
+def test_a_log_waits_for_no_writer(name: str, tmp_path: Path) -> None:
+    """3.8: a stranger's log with a FIFO for a file is refused, and not waited for; only regular files are read."""
+    log = RunLog.create(tmp_path / "log", "example.org/runs")
+    log.add([Entry(kind=EntryKind.RUN, digest="sha256:" + "0" * 64)])
+    (tmp_path / "log" / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "log" / name)
+    with refusals.raises():
+        RunLog(tmp_path / "log").runs()
+        log.checkpoint()
+
+
+def test_an_origin_of_other_bytes_than_text_opens(tmp_path: Path) -> None:
+    """It is a name that no checkpoint has, and no failure of a program."""
+    (tmp_path / "origin").write_bytes(b"\xff\xfe")
+    assert RunLog(tmp_path).runs() == {}
+
+
 def test_a_reply_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """3.8: a time-stamp that is larger is not parsed."""
     monkeypatch.setattr(timestamps, "_TOKEN_LIMIT_BYTES", 3)
@@ -156,6 +175,13 @@ TRUST: dict[str, str] = {
     "a key that is none": 'version = 1\n[[signer]]\nid = "a"\nkeys = ["ssh-ed25519"]',
     "a key of another type": f'version = 1\n[[signer]]\nid = "a"\nkeys = ["ssh-rsa {KEY.split()[1]}"]',
     "a date that is none": f'version = 1\n[[signer]]\nid = "a"\nkeys = ["{KEY}"]\nvalid_after = "2026"',
+    "a key beyond ASCII": 'version = 1\n[[signer]]\nid = "a"\nkeys = ["ssh-ed25519 \u00e4\u00e4\u00e4\u00e4"]',
+    "a log's key beyond ASCII": 'version = 1\n[[log]]\nkey = "a+0+\u00e4\u00e4\u00e4\u00e4"',
+    "a name with a NUL": 'version = 1\nallowed_signers = "a\\u0000b"',
+    "reruns in words": 'version = 1\n[require]\nreruns = "2"',
+    "reruns of no number": "version = 1\n[require]\nreruns = nan",
+    "a signature in words": 'version = 1\n[require]\nsignature = "false"',
+    "a list for an id": 'version = 1\n[[authority]]\nid = ["a"]\nroots = "trust.toml"',
     "an authority that is not there": 'version = 1\n[[authority]]\nid = "a"\nroots = "none.pem"',
 }
 SIGNERS: dict[str, str] = {
@@ -169,7 +195,7 @@ SIGNERS: dict[str, str] = {
 @pytest.mark.parametrize("name", TRUST)
 def test_a_trust_file_that_is_none(name: str, tmp_path: Path) -> None:
     """10.7: the word and the place are named."""
-    (tmp_path / "trust.toml").write_text(TRUST[name])
+    (tmp_path / "trust.toml").write_text(TRUST[name], encoding="utf-8")
     with refusals.raises():
         load_trust(tmp_path / "trust.toml")
 

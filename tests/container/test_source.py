@@ -18,6 +18,7 @@ from ttsartifact.container.source import (
     Span,
     blocks_of,
     copy_pieces,
+    first_bytes,
     read_buffer,
     require_regular,
     views_of,
@@ -35,6 +36,14 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         file.write(b"half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_no_file_has_is_not_found() -> None:
+    """A list of files or a trust file may hold a NUL in a name."""
+    with pytest.raises(NotFound, match="no file has this name"):
+        FileSource("a\0b.tts.wav")
+    with pytest.raises(OSError, match="no file has this name"):
+        first_bytes("a\0b", 1)
 
 
 def test_an_existing_file_is_not_replaced_unasked(tmp_path: Path) -> None:

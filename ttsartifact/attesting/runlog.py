@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.attesting.keys import Checkpoint, from_base64, parse_checkpoint, sign_checkpoint
 from ttsartifact.container.canonical import canonical_bytes, read_json
-from ttsartifact.container.source import write_whole
+from ttsartifact.container.source import FileSource, write_whole
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused, TtsArtifactError
 
 if TYPE_CHECKING:
@@ -93,9 +93,8 @@ class RunLog:
         """Open the log in `folder`; raises NotAnArtifact where there is none."""
         self.folder = os.fspath(folder)
         try:
-            with open(os.path.join(self.folder, "origin"), encoding="utf-8") as file:
-                self.origin = file.read(256).strip()
-        except OSError as error:
+            self.origin = self._read("origin")[:256].decode(errors="replace").strip()
+        except NotAnArtifact as error:
             raise NotAnArtifact("not a run log: it has no file `origin`", where=self.folder) from error
 
     @classmethod
@@ -224,9 +223,9 @@ class RunLog:
 
     def _read(self, name: str) -> bytes:
         try:
-            with open(os.path.join(self.folder, name), "rb") as file:
-                return file.read(_TILE * (_ENTRY_LIMIT_BYTES + 2))
-        except OSError as error:
+            with FileSource(os.path.join(self.folder, name)) as file:
+                return file.read_at(0, min(file.size, _TILE * (_ENTRY_LIMIT_BYTES + 2)))
+        except NotAnArtifact as error:
             raise NotAnArtifact(f"the run log has no {name}", where=self.folder) from error
 
     def _put(self, name: str, data: bytes) -> None:

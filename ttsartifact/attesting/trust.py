@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.attesting.keys import NoteKey, from_base64, load, parse_note_key
 from ttsartifact.attesting.sshsig import NAMESPACE
-from ttsartifact.container.schemas import toml_of
+from ttsartifact.container.schemas import reading, toml_of
 from ttsartifact.container.source import STANDARD_INPUT, copy_pieces, first_bytes
 from ttsartifact.errors import Damaged, Refused
 
@@ -135,16 +135,8 @@ def load_trust(path: Path | str) -> Trust:
     if not (os.fspath(path).endswith(".toml") or (os.fspath(path) == STANDARD_INPUT and _VERSION.search(data))):
         return Trust(signers=tuple(_allowed_signers(data, os.fspath(path))))
     value = toml_of(data, "the trust file", os.fspath(path))
-    try:
+    with reading("the trust file", os.fspath(path)):
         return _trust(value, os.path.dirname(os.path.abspath(path)))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Refused(
-            "the trust file has an entry that is incomplete or of the wrong type",
-            where=os.fspath(path),
-            found=repr(error),
-        ) from error
-    except Refused as error:
-        raise error.at(os.fspath(path)) from error
 
 
 def _trust(value: dict[str, Any], folder: str) -> Trust:
@@ -152,6 +144,8 @@ def _trust(value: dict[str, Any], folder: str) -> Trust:
     if unknown or value.get("version") != 1:
         raise Refused("not a trust file of version 1", found=unknown or value.get("version"), expected="version = 1")
     signers = [_signer(entry) for entry in value.get("signer", [])]
+    if not all(isinstance(entry["id"], str) for kind in ("signer", "authority") for entry in value.get(kind, [])):
+        raise Refused("an id is not text", expected='id = "a name"')
     if "allowed_signers" in value:
         name = os.path.join(folder, value["allowed_signers"])
         signers += _allowed_signers(_read(name), name)
@@ -172,6 +166,10 @@ def _requirements(entry: dict[str, Any]) -> Requirements:
     unknown = sorted(entry.keys() - {"signature", "timestamp", "log", "reruns"})
     if unknown:
         raise Refused("an unknown requirement", found=unknown, expected="signature, timestamp, log, reruns")
+    for name, value in entry.items():
+        kind, words = (int, "a whole number") if name == "reruns" else (bool, "true or false")
+        if type(value) is not kind:
+            raise Refused(f"require.{name} is not {words}", found=value)
     return Requirements(**entry)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.container.limits import MAX_SAFE_INTEGER
-from ttsartifact.container.schemas import toml_of, validator
+from ttsartifact.container.schemas import reading, toml_of, validator
 from ttsartifact.container.source import first_bytes
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.conditions import subjects
@@ -205,10 +205,8 @@ def parsed_claim(data: bytes, where: str) -> Claim:
     if len(data) > LIMIT_BYTES:
         raise Refused("the claim is too long", where=where, expected=f"at most {LIMIT_BYTES} bytes")
     value = toml_of(data, "the claim", where, Decimal)
-    try:
+    with reading("the claim", where):
         return claim_of(value)
-    except Refused as error:
-        raise error.at(where) from error
 
 
 def claim_of(value: dict[str, Any]) -> Claim:

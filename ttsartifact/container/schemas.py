@@ -5,6 +5,7 @@ jsonschema-rs answers; nothing is ever fetched.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from ttsartifact._starting import NamedTuple
 from ttsartifact.errors import InvalidDescriptor, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import jsonschema_rs
 
@@ -21,6 +22,7 @@ __all__ = [
     "SchemaFault",
     "fault_of",
     "holds_as",
+    "reading",
     "require_kind",
     "require_valid",
     "require_valid_at",
@@ -143,6 +145,19 @@ def toml_of(data: bytes, what: str, where: str, parse_float: Callable[[str], Any
         return tomllib.loads(data.decode("utf-8-sig"), parse_float=parse_float)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise Refused(f"{what} is not TOML: {why(error)}", where=where) from error
+
+
+@contextmanager
+def reading(what: str, where: str) -> Iterator[None]:
+    """Name the file in what is refused of it, and refuse an entry whose type nothing expects."""
+    try:
+        yield
+    except Refused as error:
+        raise error.at(where) from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Refused(
+            f"{what} has an entry that is incomplete or of the wrong type", where=where, found=repr(error)
+        ) from error
 
 
 def why(error: Exception) -> str:

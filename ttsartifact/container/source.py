@@ -118,6 +118,8 @@ class FileSource:
             self._fd = os.open(path, flags | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise _not_opened(path, error) from error
+        except ValueError as error:
+            raise NotFound("cannot open: no file has this name", where=os.fspath(path)) from error
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()
@@ -284,8 +286,11 @@ def first_bytes(path: str | os.PathLike[str], most: int) -> bytes:
     if os.fspath(path) == STANDARD_INPUT:
         with FileSource(STANDARD_INPUT) as source:
             return source.read_at(0, min(source.size, most))
-    with open(path, "rb") as file:
-        return file.read(most)
+    try:
+        with open(path, "rb") as file:
+            return file.read(most)
+    except ValueError as error:
+        raise FileNotFoundError(errno.ENOENT, "no file has this name") from error
 
 
 def require_regular(paths: Iterable[str | os.PathLike[str]]) -> None:

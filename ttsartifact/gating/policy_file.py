@@ -67,10 +67,8 @@ def load_policy(path: Path | str) -> Policy:
     except OSError as error:
         raise Refused(f"cannot read the policy: {error.strerror}", where=os.fspath(path)) from error
     value = schemas.toml_of(data, "the policy", os.fspath(path), Decimal)
-    try:
+    with schemas.reading("the policy", os.fspath(path)):
         return policy_of(value)
-    except Refused as error:
-        raise error.at(os.fspath(path)) from error
 
 
 def policy_of(value: dict[str, Any]) -> Policy:

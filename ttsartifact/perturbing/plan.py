@@ -83,10 +83,8 @@ def load_plan(path: Path | str) -> ImperfectionPlan:
     with FileSource(path) as file:
         data = file.read_at(0, min(file.size, _LIMIT_BYTES))
     value = schemas.toml_of(data, "the plan", os.fspath(path), Decimal)
-    try:
+    with schemas.reading("the plan", os.fspath(path)):
         return plan_of(value, os.path.dirname(os.path.abspath(path)))
-    except Refused as error:
-        raise error.at(os.fspath(path)) from error
 
 
 def plan_of(value: dict[str, Any], folder: str = ".") -> ImperfectionPlan:
