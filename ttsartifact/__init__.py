@@ -111,8 +111,7 @@ if TYPE_CHECKING:
         adapt_voice,
     )
     from ttsartifact.running.child import ChildLimits
-    from ttsartifact.running.options import RunOptions
-    from ttsartifact.running.run import run_batch, run_runner
+    from ttsartifact.running.run import RunOptions, run_batch, run_runner
     from ttsartifact.running.runner_protocol import (
         BatchChunk,
         BatchRunner,
@@ -226,8 +225,7 @@ _PLACES = {
         "adapt_voice",
     ),
     "ttsartifact.running.child": ("ChildLimits",),
-    "ttsartifact.running.options": ("RunOptions",),
-    "ttsartifact.running.run": ("run_batch", "run_runner"),
+    "ttsartifact.running.run": ("RunOptions", "run_batch", "run_runner"),
     "ttsartifact.running.runner_protocol": (
         "BatchChunk",
         "BatchRunner",

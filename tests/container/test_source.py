@@ -18,7 +18,7 @@ from ttsartifact.container.source import (
     Span,
     blocks_of,
     copy_pieces,
-    first_bytes,
+    own_bytes,
     read_buffer,
     require_regular,
     views_of,
@@ -42,8 +42,8 @@ def test_a_name_that_no_file_has_is_not_found() -> None:
     """A list of files or a trust file may hold a NUL in a name."""
     with pytest.raises(NotFound, match="no file has this name"):
         FileSource("a\0b.tts.wav")
-    with pytest.raises(OSError, match="no file has this name"):
-        first_bytes("a\0b", 1)
+    with pytest.raises(Refused, match="cannot read the list: embedded null byte"):
+        own_bytes("a\0b", "the list", 1)
 
 
 def test_an_existing_file_is_not_replaced_unasked(tmp_path: Path) -> None:

@@ -449,5 +449,5 @@ def test_a_document_may_have_so_many_bytes(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(measure, "_LIMIT_BYTES", len(data))
     assert load_measurements([tmp_path / "m.json"]).documents == (json.loads(data),)
     monkeypatch.setattr(measure, "_LIMIT_BYTES", len(data) - 1)
-    with pytest.raises(measure.Refused, match="the measurements are too long"):
+    with pytest.raises(measure.Refused, match="the file of measurements is too long"):
         load_measurements([tmp_path / "m.json"])

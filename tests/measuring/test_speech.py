@@ -176,7 +176,7 @@ def test_measurements_of_more_than_64_mib_are_refused(tmp_path: Path) -> None:
         file.truncate((64 << 20) + 1)
     with refusals.raises(Refused) as refused:
         load_measurements([path])
-    assert str(refused.value) == f"the measurements are too long: expected at most 67108864 bytes (at {path})"
+    assert str(refused.value) == f"the file of measurements is too long: expected at most 67108864 bytes (at {path})"
 
 
 def voice(seconds: float, hz: float) -> np.ndarray:

@@ -18,8 +18,7 @@ from ttsartifact.reporting.documents import rerun_document
 from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.running.adapt import AdaptationClip, adapt_voice
-from ttsartifact.running.options import RunOptions
-from ttsartifact.running.run import run_runner
+from ttsartifact.running.run import RunOptions, run_runner
 from ttsartifact.verifying.engine import verify
 
 OWN = {"kind": "recording", "name": "the author, in a kitchen"}

@@ -12,8 +12,7 @@ from ttsartifact.perturbing.plan import plan_of
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.references import Reference
 from ttsartifact.running import run
-from ttsartifact.running.options import RunOptions
-from ttsartifact.running.run import run_batch, seeds_of
+from ttsartifact.running.run import RunOptions, run_batch, seeds_of
 from ttsartifact.running.runner_protocol import Conditions, Finished, Heard, Prepared, RunnerInfo, SoundFormat
 from ttsartifact.terms import digest
 

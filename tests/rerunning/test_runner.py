@@ -20,8 +20,7 @@ from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.running import child, run
 from ttsartifact.running.child import ChildLimits, is_isolated
-from ttsartifact.running.options import RunOptions
-from ttsartifact.running.run import run_runner
+from ttsartifact.running.run import RunOptions, run_runner
 from ttsartifact.running.runner_protocol import BatchChunk, Parameter, RunnerInfo, SoundFormat, installed, load
 from ttsartifact.verifying.engine import verify
 

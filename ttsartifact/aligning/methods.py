@@ -8,7 +8,7 @@ from ttsartifact.aligning.fitting import burst_of, load_of, window_of
 from ttsartifact.aligning.log import ReadingKind, TimeBase, middle_step
 from ttsartifact.aligning.power import Assumed, Mapping, Method
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.timebase import MAX_DRIFT_PPM, drift_ns, snapshots_of, utc_bound, utc_drift_ppb
+from ttsartifact.formulas.timebase import MAX_DRIFT_PPM, drift_ns, rounded_up, snapshots_of, utc_bound, utc_drift_ppb
 
 if TYPE_CHECKING:
     from ttsartifact.aligning.fitting import StepFunction
@@ -105,7 +105,7 @@ def _fitted(load: StepFunction, log: SensorLog, assumed: Assumed, *, own_ns: int
             "offsets as likely as the best": round(found.half_s * 1e9),
             "half a reading's window": _half(window),
             "a reading of the run's own": own_ns,
-            "drift that was not fitted": 0 if drift else _up(MAX_DRIFT_PPM * _within(load.t_ns, span), 2 * _PPM),
+            "drift that was not fitted": 0 if drift else rounded_up(MAX_DRIFT_PPM * _within(load.t_ns, span), 2 * _PPM),
             "instruments apart": log.skew_ns,
             "lag of the meter": assumed.lag,
         },
@@ -121,7 +121,7 @@ def by_markers(artifact: Artifact, log: SensorLog, assumed: Assumed, names: tupl
     first, second = _two(log.markers, names)
     submit, last = window_of(artifact)
     offset, apart = submit - first.t_ns, (second.t_ns - first.t_ns) - (last - submit)
-    allowed = 2 * log.period_ns + _up(MAX_DRIFT_PPM * (last - submit), _PPM) + 2 * assumed.lag
+    allowed = 2 * log.period_ns + rounded_up(MAX_DRIFT_PPM * (last - submit), _PPM) + 2 * assumed.lag
     if abs(apart) > allowed:
         raise Refused(
             "the markers are not as far apart as begin and end of the run",
@@ -135,7 +135,7 @@ def by_markers(artifact: Artifact, log: SensorLog, assumed: Assumed, names: tupl
         anchor_ns=first.t_ns,
         against=f"{first.name}, {second.name}",
         terms={
-            "half the disagreement of the markers": _up(abs(apart), 2),
+            "half the disagreement of the markers": rounded_up(abs(apart), 2),
             "a reading between marker and sample": log.period_ns,
             "half a reading's window": _half(log.averaged_ns),
             "resolution of the log": log.resolution_ns,
@@ -204,8 +204,4 @@ def _within(times: tuple[int, ...], span_ns: int) -> int:
 
 
 def _half(ns: int) -> int:
-    return _up(ns, 2)
-
-
-def _up(numerator: int, denominator: int) -> int:
-    return -(-numerator // denominator)
+    return rounded_up(ns, 2)

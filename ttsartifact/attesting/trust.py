@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ttsartifact.attesting.keys import NoteKey, from_base64, load, parse_note_key
 from ttsartifact.attesting.sshsig import NAMESPACE
 from ttsartifact.container.schemas import reading, toml_of
-from ttsartifact.container.source import STANDARD_INPUT, copy_pieces, first_bytes
+from ttsartifact.container.source import STANDARD_INPUT, copy_pieces, own_bytes
 from ttsartifact.errors import Damaged, Refused
 
 if TYPE_CHECKING:
@@ -247,13 +247,7 @@ def _ssh_moment(text: str | None, where: str) -> datetime | None:
 
 
 def _read(path: Path | str) -> bytes:
-    try:
-        data = first_bytes(path, _LIMIT_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"cannot read the file: {error.strerror}", where=os.fspath(path)) from error
-    if len(data) > _LIMIT_BYTES:
-        raise Refused("the file is too large", where=os.fspath(path), expected=f"at most {_LIMIT_BYTES} bytes")
-    return data
+    return own_bytes(path, "the file", _LIMIT_BYTES)
 
 
 _OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.container.limits import MAX_SAFE_INTEGER
 from ttsartifact.container.schemas import reading, toml_of, validator
-from ttsartifact.container.source import first_bytes
+from ttsartifact.container.source import own_bytes
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.conditions import subjects
 from ttsartifact.measuring.metrics import Metric, MetricKind, metric_named
@@ -193,11 +193,7 @@ def load_claim(path: Path | str) -> Claim:
         >>> load_claim("drift.toml").digest  # doctest: +SKIP
         'sha256:...'
     """
-    try:
-        data = first_bytes(path, LIMIT_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"cannot read the claim: {error.strerror}", where=os.fspath(path)) from error
-    return parsed_claim(data, os.fspath(path))
+    return parsed_claim(own_bytes(path, "the claim", LIMIT_BYTES), os.fspath(path))
 
 
 def parsed_claim(data: bytes, where: str) -> Claim:

@@ -10,7 +10,7 @@ from ttsartifact.claiming.claim import Aspect, Effect, RunGroup
 from ttsartifact.claiming.matching import match
 from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind, counted_as, in_order
 from ttsartifact.claiming.testing import Comparison, put_to_test
-from ttsartifact.measuring.metrics import MetricKind, shown
+from ttsartifact.measuring.metrics import MetricKind, mean_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -226,14 +226,10 @@ def _decide(claim: Claim, place: int, matched: Matched, measured: Mapping[str, M
         n_a=0 if is_slope else len(a),
         n_b=len(b),
         repeats=repeats,
-        mean_a=None if is_slope or not a else _mean(a, decimals),
-        mean_b=_mean(b, decimals),
+        mean_a=None if is_slope or not a else mean_of(a, decimals),
+        mean_b=mean_of(b, decimals),
         tested=tested,
     )
-
-
-def _mean(values: Sequence[int], decimals: int) -> float:
-    return shown(round(sum(values) * 10 ** (6 - decimals) / len(values)), 6)
 
 
 def _counted(expected: ClaimTest, matched: Matched) -> tuple[list[tuple[ClaimedRun, RunGroup]], int]:

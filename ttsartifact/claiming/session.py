@@ -12,7 +12,7 @@ from ttsartifact.claiming.obstacles import in_order
 from ttsartifact.claiming.testing import Comparison, put_to_test
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.draws import keys, seed_of
-from ttsartifact.measuring.metrics import metric_named, shown
+from ttsartifact.measuring.metrics import mean_of, metric_named, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -244,7 +244,7 @@ def _course(name: str, rows: Sequence[SessionRow], changed: Sequence[Confounder]
     return Course(
         metric=metric,
         count=len(values),
-        mean=_mean(values, metric.decimals) if values else None,
+        mean=mean_of(values, metric.decimals) if values else None,
         deviation=_deviation(values, metric.decimals) if len(values) > 1 else None,
         halves=None if compared is None else compared[0],
         halves_interval=None if compared is None else compared[1],
@@ -261,8 +261,8 @@ def _points(
     return [
         ChangePoint(
             run=known[place][0],
-            before=_mean(values[edges[n] : place], decimals),
-            after=_mean(values[place : edges[n + 2]], decimals),
+            before=mean_of(values[edges[n] : place], decimals),
+            after=mean_of(values[place : edges[n + 2]], decimals),
             p=p,
             with_it=tuple(each.label for each in changed if each.run == known[place][0]),
         )
@@ -285,10 +285,6 @@ def _halves(metric: Metric, a: Sequence[int], b: Sequence[int]) -> tuple[float, 
     tested = put_to_test(compared, [Comparison(a=tuple(a), b=tuple(b))], metric.decimals, f"halves {metric.name}")
     low, high = tested.interval_micro
     return shown(tested.estimate_micro, 6), (shown(low, 6), shown(high, 6))
-
-
-def _mean(values: Sequence[int], decimals: int) -> float:
-    return shown(round(sum(values) * 10 ** (6 - decimals) / len(values)), 6)
 
 
 def _deviation(values: Sequence[int], decimals: int) -> float:

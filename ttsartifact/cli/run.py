@@ -36,7 +36,7 @@ from ttsartifact.cli.speak import EXIT, Usage, passing, progress
 if TYPE_CHECKING:
     from ttsartifact.perturbing.plan import ImperfectionPlan
     from ttsartifact.recording.references import Reference
-    from ttsartifact.running.options import RunOptions
+    from ttsartifact.running.run import RunOptions
     from ttsartifact.running.runner_protocol import RunnerInfo
 
 __all__ = ["run"]
@@ -104,7 +104,7 @@ def run(
     force: Force = False,
 ) -> int:
     """Synthesise with an installed runner and say what was written."""
-    from ttsartifact.running.options import RunOptions
+    from ttsartifact.running.run import RunOptions
     from ttsartifact.running.runner_protocol import RUNNERS, load
 
     if out == STANDARD_OUTPUT and batch is not None:

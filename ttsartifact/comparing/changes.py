@@ -14,7 +14,7 @@ from ttsartifact.comparing.conditions import is_exact
 from ttsartifact.comparing.sound import format_words
 from ttsartifact.formulas.chain import TRAINING_ROLES, first_difference
 from ttsartifact.formulas.conditions import conditions, parts, role_words, stages, subjects
-from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.descriptor import is_unknown
 from ttsartifact.terms.level import CAUSES, Cause
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _likeliest(change: Change) -> tuple[int, bool, int]:
 
 def stated_by_neither(a: Descriptor, b: Descriptor) -> tuple[Unstated, ...]:
     """Return what neither side states of the conditions that a rerun needs; equal silence is not equality."""
-    silent = [row for row in conditions().values() if row.rerun and all(_is_silent_on(side, row.at) for side in (a, b))]
+    silent = [row for row in conditions().values() if row.rerun and all(is_unknown(side.at(row.at)) for side in (a, b))]
     # Of an engine that is not stated, its build is not missing as well.
     roots = [row for row in silent if not any(row.at.startswith(f"{other.at}/") for other in silent)]
     return tuple(Unstated(pointer=row.at, label=" ".join(row.label.format(key="").split())) for row in roots)
@@ -329,11 +329,6 @@ def _weights_named(side: Descriptor) -> set[str]:
 def _clips_of_adaptation(side: Descriptor) -> set[int]:
     refs = side.known("/input/refs") or []
     return {place for place, entry in enumerate(refs) if entry.get("role") in TRAINING_ROLES}
-
-
-def _is_silent_on(side: Descriptor, pointer: str) -> bool:
-    value = side.at(pointer)
-    return value is None or (is_absent(value) and value["reason"] != "not_applicable")
 
 
 class _Named(NamedTuple):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PARAMETER_NAMES",
     "Fault",
+    "at_pointer",
     "canonical_bytes",
     "descriptor_bytes",
     "half_characters",
@@ -203,16 +204,18 @@ def _faultless(data: bytes, text: str, fractions_under: tuple[str, ...], free_ke
     """Return the value of a text as a list of one, or an empty list when there is anything to say against it."""
     try:
         value = json.loads(text)
-        free = [_at(value, pointer) for pointer in free_keys_under]
+        free = [at_pointer(value, pointer) for pointer in free_keys_under]
         fractions = _fractions_of([value], free)
-        if fractions and len(fractions) > len(_fractions_of([_at(value, at[:-1]) for at in fractions_under], free)):
+        if fractions and len(fractions) > len(
+            _fractions_of([at_pointer(value, at[:-1]) for at in fractions_under], free)
+        ):
             return []
     except (ValueError, RecursionError):
         return []
     return [value] if is_canonical(data, value, has_fractions=_needs_reference(fractions)) else []
 
 
-def _at(value: Any, pointer: str) -> Any:
+def at_pointer(value: Any, pointer: str) -> Any:
     """Return the object at a pointer of plain names, or None."""
     for step in pointer.split("/")[1:]:
         value = value.get(step) if isinstance(value, dict) else None

@@ -278,19 +278,24 @@ def _view_of(span: Span) -> memoryview:
     return view
 
 
-def first_bytes(path: str | os.PathLike[str], most: int) -> bytes:
-    """Return at most `most` bytes of a file of the reader's own, from its beginning; `-` is standard input.
+def own_bytes(path: str | os.PathLike[str], what: str, most: int) -> bytes:
+    """Return the bytes of a file of the reader's own, which may be a pipe; `-` is standard input.
 
-    Raises OSError where it cannot be read.
+    Raises Refused where it cannot be read, or has more than `most` bytes.
     """
-    if os.fspath(path) == STANDARD_INPUT:
-        with FileSource(STANDARD_INPUT) as source:
-            return source.read_at(0, min(source.size, most))
+    where = os.fspath(path)
     try:
-        with open(path, "rb") as file:
-            return file.read(most)
-    except ValueError as error:
-        raise FileNotFoundError(errno.ENOENT, "no file has this name") from error
+        if where == STANDARD_INPUT:
+            with FileSource(STANDARD_INPUT) as source:
+                data = source.read_at(0, min(source.size, most + 1))
+        else:
+            with open(path, "rb") as file:
+                data = file.read(most + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
+        raise Refused(f"cannot read {what}: {getattr(error, 'strerror', error)}", where=where) from error
+    if len(data) > most:
+        raise Refused(f"{what} is too long", where=where, expected=f"at most {most} bytes")
+    return data
 
 
 def require_regular(paths: Iterable[str | os.PathLike[str]]) -> None:

@@ -10,7 +10,7 @@ from ttsartifact import _spec
 from ttsartifact._starting import NamedTuple
 from ttsartifact.formulas.chain import TRAINING_ROLES
 from ttsartifact.formulas.conditions import needed_at
-from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.descriptor import is_absent, is_unknown
 from ttsartifact.terms.level import LEVELS, Level
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _required_by_rules(descriptor: Descriptor) -> Iterator[str]:
             yield f"/pins/frontend: a build or a digest of {tool.get('name')}"
     if descriptor.known("/generation/precision") is not None:
         for key in ("quantisation", "attention", "tf32", "autocast"):
-            if _is_unknown(descriptor, f"/generation/precision/{key}"):
+            if is_unknown(descriptor.at(f"/generation/precision/{key}")):
                 yield f"/generation/precision/{key}"
     wanted = [f"/env/os/{key}" for key in ("version", "kernel", "libc")]
     if (device := descriptor.known("/generation/device")) not in {None, "cpu"}:
@@ -118,13 +118,7 @@ def _required_by_rules(descriptor: Descriptor) -> Iterator[str]:
         wanted += [f"/env/devices/{place}/{key}" for key in keys]
     if descriptor.known("/audio/codec") != "wav":
         wanted.append("/audio/encoder")
-    yield from (pointer for pointer in wanted if _is_unknown(descriptor, pointer))
-
-
-def _is_unknown(descriptor: Descriptor, pointer: str) -> bool:
-    """Return whether a value is missing although there is one."""
-    value = descriptor.at(pointer)
-    return value is None or (is_absent(value) and value["reason"] != "not_applicable")
+    yield from (pointer for pointer in wanted if is_unknown(descriptor.at(pointer)))
 
 
 def missing_for(level: Level, descriptor: Descriptor) -> list[str]:

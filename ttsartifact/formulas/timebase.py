@@ -27,6 +27,7 @@ __all__ = [
     "from_utc",
     "grain_ns",
     "mutual_bound",
+    "rounded_up",
     "snapshots_of",
     "to_utc",
     "utc_bound",
@@ -176,8 +177,8 @@ def utc_drift_ppb(timebase: dict[str, Any]) -> tuple[int, int] | None:
         return None
     first, last = places[0], places[-1]
     steps = [each.get("resolution_ns") for each in mappings(timebase, "clocks") if each.get("id") == first.clock]
-    error_ns = _up(first.bracket_ns + last.bracket_ns, 2) + sum(step for step in steps if type(step) is int)
-    return round(drift_ns(first, last) * 10**9 / over), _up(error_ns * 10**9, over)
+    error_ns = rounded_up(first.bracket_ns + last.bracket_ns, 2) + sum(step for step in steps if type(step) is int)
+    return round(drift_ns(first, last) * 10**9 / over), rounded_up(error_ns * 10**9, over)
 
 
 def drift_allowance_ns(first: Snapshot, second: Snapshot, grain_ns: int = 0) -> int:
@@ -186,7 +187,7 @@ def drift_allowance_ns(first: Snapshot, second: Snapshot, grain_ns: int = 0) -> 
     A bracket counts as `grain_ns` at least, the resolutions of both clocks together.
     """
     brackets = max(first.bracket_ns, grain_ns) + max(second.bracket_ns, grain_ns)
-    return brackets + _up(MAX_DRIFT_PPM * abs(second.t_ns - first.t_ns), 1_000_000)
+    return brackets + rounded_up(MAX_DRIFT_PPM * abs(second.t_ns - first.t_ns), 1_000_000)
 
 
 def grain_ns(timebase: dict[str, Any], clock: str) -> int:
@@ -222,13 +223,13 @@ def alignment_bound_ns(
     is how far the instant lies from the snapshot that places it. In one domain (the same boot) both sides were
     compared with the same clock, so its distance from UTC does not count.
     """
-    halves = _up(bracket_ns + other_bracket_ns + window_ns, 2)
+    halves = rounded_up(bracket_ns + other_bracket_ns + window_ns, 2)
     errors = 0 if same_domain else max_error_ns + other_max_error_ns
     if drift is None:
-        wander = _up(MAX_DRIFT_PPM * distance_ns, 1_000_000)
+        wander = rounded_up(MAX_DRIFT_PPM * distance_ns, 1_000_000)
     else:
         gained, over = drift
-        wander = _up(abs(gained) * distance_ns, over)
+        wander = rounded_up(abs(gained) * distance_ns, over)
     return halves + errors + wander + latency_ns + resolution_ns
 
 
@@ -345,5 +346,6 @@ def _farthest(places: Sequence[int], start: int, end: int) -> int:
     return max(min(abs(instant - place) for place in places) for instant in instants)
 
 
-def _up(numerator: int, denominator: int) -> int:
+def rounded_up(numerator: int, denominator: int) -> int:
+    """Return a quotient, rounded up."""
     return -(-numerator // denominator)

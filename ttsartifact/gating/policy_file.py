@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.container import schemas
-from ttsartifact.container.source import first_bytes
+from ttsartifact.container.source import own_bytes
 from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.formulas.levels import OPERATORS
 from ttsartifact.terms.policy import METRICS_SOURCE, Check, Policy
@@ -60,12 +60,7 @@ def load_policy(path: Path | str) -> Policy:
     Example:
         `load_policy("policy.toml").checks`
     """
-    try:
-        data = first_bytes(path, _LIMIT_BYTES + 1)
-        if len(data) > _LIMIT_BYTES:
-            raise Refused("the policy is too long", where=os.fspath(path), expected=f"at most {_LIMIT_BYTES} bytes")
-    except OSError as error:
-        raise Refused(f"cannot read the policy: {error.strerror}", where=os.fspath(path)) from error
+    data = own_bytes(path, "the policy", _LIMIT_BYTES)
     value = schemas.toml_of(data, "the policy", os.fspath(path), Decimal)
     with schemas.reading("the policy", os.fspath(path)):
         return policy_of(value)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of, sound_of_clip
 from ttsartifact.container.schemas import fault_of, validator, why
-from ttsartifact.container.source import first_bytes
+from ttsartifact.container.source import own_bytes
 from ttsartifact.errors import Refused, TtsArtifactError, Unavailable
 from ttsartifact.gating.metrics import integrated
 from ttsartifact.measuring.metrics import EVALUATED, Measured, MetricKind, metric_named
@@ -294,13 +294,9 @@ def load_measurements(paths: Iterable[Path | str]) -> Measurements:
 
 
 def _load(path: str) -> dict[str, Any]:
+    data = own_bytes(path, "the file of measurements", _LIMIT_BYTES)
     try:
-        data = first_bytes(path, _LIMIT_BYTES + 1)
-        if len(data) > _LIMIT_BYTES:
-            raise Refused("the measurements are too long", where=path, expected=f"at most {_LIMIT_BYTES} bytes")
         value = json.loads(data, parse_constant=str)
-    except OSError as error:
-        raise Refused(f"cannot read the measurements: {error.strerror}", where=path) from error
     except (ValueError, RecursionError) as error:
         raise Refused(f"the measurements are not JSON: {why(error)}", where=path) from error
     fault = fault_of(validator("measurements"), value)

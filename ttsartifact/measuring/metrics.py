@@ -12,9 +12,9 @@ from ttsartifact import _spec
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["EVALUATED", "Measured", "Metric", "MetricKind", "metric_named", "metrics", "shown"]
+__all__ = ["EVALUATED", "Measured", "Metric", "MetricKind", "mean_of", "metric_named", "metrics", "shown"]
 
 _MICRO_DIGITS = 6
 
@@ -86,6 +86,11 @@ def shown(value: int, decimals: int) -> float:
     -12.34
     """
     return float(Decimal(value).scaleb(-decimals))
+
+
+def mean_of(values: Sequence[int], decimals: int) -> float:
+    """Return the mean of integers of a grid, to six decimals."""
+    return shown(round(sum(values) * 10 ** (6 - decimals) / len(values)), 6)
 
 
 @cache

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._spec import table
+from ttsartifact.container.canonical import at_pointer
 from ttsartifact.errors import Refused, WrongCall
 from ttsartifact.recording.pins import by_content, executable, package_files
 from ttsartifact.terms.descriptor import absent, is_absent
@@ -134,7 +135,7 @@ class KnownCommand:
         """The format of raw PCM on stdout, where the command was asked for it."""
         if self.within or "raw" not in self.shape:
             return None
-        rate = _at(self._config(self._voice()), self.shape["voice"]["rate"])
+        rate = at_pointer(self._config(self._voice()), self.shape["voice"]["rate"])
         return f"s16le:{rate}:1" if self.shape["raw"] in self.options and type(rate) is int else None
 
     def unlisted_voice(self) -> str | None:
@@ -245,7 +246,7 @@ class KnownCommand:
         if name in self.options:
             values = self.options[name]
             return _value(values[-1]) if values else True
-        found = _at(config, place) if place else None
+        found = at_pointer(config, place) if place else None
         return found if _is_plain(found) else None
 
     def _voice(self) -> str | None:
@@ -404,9 +405,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, int):
         return abs(value) <= _GREATEST_INTEGER
     return isinstance(value, float) and math.isfinite(value)
-
-
-def _at(value: Any, pointer: str) -> Any:
-    for step in pointer.split("/")[1:]:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value

@@ -37,8 +37,7 @@ def main() -> int:
 def _make(job: dict[str, Any]) -> dict[str, Any]:
     from ttsartifact.perturbing.plan import stated_plan
     from ttsartifact.recording.references import Reference
-    from ttsartifact.running.options import RunOptions
-    from ttsartifact.running.run import run_runner
+    from ttsartifact.running.run import RunOptions, run_runner
 
     run_runner(
         job["runner"],

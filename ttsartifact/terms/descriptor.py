@@ -9,7 +9,7 @@ from ttsartifact._starting import NamedTuple
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms import digest
 
-__all__ = ["REASONS", "Descriptor", "absent", "integer", "is_absent", "mapping", "mappings", "text"]
+__all__ = ["REASONS", "Descriptor", "absent", "integer", "is_absent", "is_unknown", "mapping", "mappings", "text"]
 
 REASONS = ("not_measured", "not_applicable", "withheld", "unknown")
 _INT64 = 1 << 63
@@ -36,6 +36,11 @@ def absent(reason: str, detail: str | None = None) -> dict[str, Any]:
 def is_absent(value: Any) -> bool:
     """Return whether `value` is one that says aloud that there is none."""
     return isinstance(value, dict) and "reason" in value and value.get("value", 0) is None
+
+
+def is_unknown(value: Any) -> bool:
+    """Return whether a value is missing although there is one: its absence says anything but `not_applicable`."""
+    return value is None or (is_absent(value) and value["reason"] != "not_applicable")
 
 
 @lru_cache(maxsize=4096)  # rules ask for the same few hundred pointers of every artifact

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.descriptor import is_absent, is_unknown
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.repeated import REPEATED, named_by
-from ttsartifact.verifying.rules.shared import claims_level, entries, is_unknown
+from ttsartifact.verifying.rules.shared import claims_level, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas import chain as chains
 from ttsartifact.formulas.chain import first_difference
-from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.descriptor import is_absent, is_unknown
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import claims_level, entries, is_unknown
+from ttsartifact.verifying.rules.shared import claims_level, entries
 
 if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence

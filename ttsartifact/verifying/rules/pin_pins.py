@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.terms import digest
-from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.descriptor import is_absent, is_unknown
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.pin_contents import commits_of, is_made_up_commit, named_revision
-from ttsartifact.verifying.rules.shared import claims_level, entries, is_unknown, repositories
+from ttsartifact.verifying.rules.shared import claims_level, entries, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Mismatch
 from ttsartifact.terms.level import LEVELS
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["claims_level", "compared", "entries", "is_unknown", "repositories"]
+__all__ = ["claims_level", "compared", "entries", "repositories"]
 
 
 def claims_level(evidence: Evidence, level: str) -> bool:
@@ -26,11 +25,6 @@ def entries(evidence: Evidence, pointer: str) -> Iterator[tuple[str, dict[str, A
     """Yield the objects of the list at `pointer`, each with its own pointer; nothing when the list is absent."""
     for place, entry in enumerate(evidence.known(pointer) or []):
         yield f"{pointer}/{place}", entry
-
-
-def is_unknown(value: Any) -> bool:
-    """Return whether a value is missing although there is one: its absence says anything but `not_applicable`."""
-    return value is None or (is_absent(value) and value["reason"] != "not_applicable")
 
 
 def compared(where: str, found: Any, stated: Any, message: str = "") -> list[Mismatch]:
