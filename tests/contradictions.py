@@ -119,6 +119,11 @@ KINDS = [
     gpu("sampling-readings", run__sampling={"place": "thread", "period_ns": 50_000_000, "readings": 9, "cpu_ns": 1000}),
     gpu("sampling-period", run__sampling={"place": "thread", "period_ns": 1_000_000, "readings": 80, "cpu_ns": 1000}),
     gpu(
+        "meter-read-in-a-second",
+        timebase__snapshots__2__bracket_ns=1_400_000_000,
+        timebase__snapshots__2__round_trip_ns=1_400_000_000,
+    ),
+    gpu(
         "sampling-cpu",
         run__sampling={"place": "thread", "period_ns": 50_000_000, "readings": 80, "cpu_ns": 999_000_000_000},
     ),

@@ -223,6 +223,12 @@ BOUNDS: dict[str, dict[str, Any]] = {
         "channel": CHANNEL | {"window_ns": absent("unknown")},
     },
     "a coarse clock": {"snapshots": [(0, 0, 310)], "window": (0, 0), "channel": CHANNEL | {"clock": "meter"}},
+    "a meter that was read slowly": {
+        "snapshots": [(0, 0, 310)],
+        "window": (0, 0),
+        "channel": CHANNEL | {"clock": "meter"},
+        "meter": (70_000_000, 30_000_000),
+    },
     "a day": {"snapshots": [(0, 0, 310)], "window": (0, 86_400_000_000_000)},
     "beyond 2^53": {"snapshots": [(0, 0, 310)], "window": (0, 0), "max_error": 2**53 + 1},
 }
@@ -254,8 +260,11 @@ def timebase(snapshots: list[tuple[int, int, int]], max_error: int | None) -> di
     }
 
 
-def _bound(name: str, *, snapshots: Any, window: Any, max_error: int | None = 900_000, channel: Any = None) -> Any:
+def _bound(
+    name: str, *, snapshots: Any, window: Any, max_error: int | None = 900_000, channel: Any = None, meter: Any = ()
+) -> Any:
     base = timebase(snapshots, max_error)
+    base["snapshots"] += [{"at": "start", "t_ns": 9, "clock": "meter", "value_ns": 5, "bracket_ns": b} for b in meter]
     bound = utc_bound(base, *window, channel)
     assert bound is not None
     return {
@@ -327,7 +336,8 @@ def exact_bound(vector: dict[str, Any]) -> tuple[Fraction, int]:
         return seconds * 10**9 + int(fraction.ljust(9, "0"))
 
     base, channel = vector["timebase"], vector["channel"]
-    places = sorted((int(s["t_ns"]), ns(s["utc"]), int(s["bracket_ns"])) for s in base["snapshots"])
+    places = sorted((int(s["t_ns"]), ns(s["utc"]), int(s["bracket_ns"])) for s in base["snapshots"] if "utc" in s)
+    own = [int(s["bracket_ns"]) for s in base["snapshots"] if channel and s["clock"] == channel["clock"] == "meter"]
     clocks = {clock["id"]: clock for clock in base["clocks"]}
     start, end = int(vector["from_ns"]), int(vector["to_ns"])
     middles = [(a[0] + b[0]) // 2 for a, b in pairwise(places)]
@@ -343,5 +353,5 @@ def exact_bound(vector: dict[str, Any]) -> tuple[Fraction, int]:
     ]
     error, half, latency = (int(value) if isinstance(value, str) else 0 for value in known)
     resolution = int(clocks[channel["clock"] if channel else "host.monotonic"]["resolution_ns"])
-    widest = max(bracket for _, _, bracket in places)
+    widest = max(bracket for _, _, bracket in places) + max(own, default=0)
     return Fraction(widest + half, 2) + error + rate * distance + latency + resolution, 2

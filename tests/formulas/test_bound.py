@@ -35,3 +35,12 @@ def test_the_bound_between_two_runs_is_step_8_by_hand() -> None:
         base["clocks"][1]["domain"] = "boot 1"
     assert mutual_bound(one, whole, other, short).ns == expected - 970_000
     assert mutual_bound(one, whole, other | {"snapshots": []}, short) is None
+
+
+def test_the_bracket_of_a_meter_counts_by_hand() -> None:
+    """7.2, 7.6: half of both brackets and of the window, the error, the meter's latency and its steps."""
+    base = vectors.timebase([(0, 0, 310)], 900_000)
+    base["snapshots"].append({"at": "start", "t_ns": 9, "clock": "meter", "value_ns": 5, "bracket_ns": 30_000_000})
+    channel = vectors.CHANNEL | {"clock": "meter"}
+    assert utc_bound(base, 0, 0, channel).ns == (310 + 30_000_000 + 100_000_000) // 2 + 900_000 + 1_000_000 + 1_000_000
+    assert utc_bound(base, 0, 0, vectors.CHANNEL).ns == (310 + 100_000_000) // 2 + 900_000 + 1_000_000 + 1

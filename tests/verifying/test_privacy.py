@@ -57,7 +57,11 @@ def test_breaks(case, tmp_path):
     kit.assert_breaks(case, tmp_path)
 
 
-@pytest.mark.parametrize("place", ["smb://host/share", "cifs://host/share", "afp://host/share", "D:/Users/jo", "~jo/a"])
+PLACES = ["smb://host/share", "cifs://host/share", "afp://host/share", "D:/Users/jo", "~jo/a"]
+OF_WINDOWS = ["/c/Users/jo", "/mnt/c/Users/jo/a", "/cygdrive/c/Users/jo", r"C:\\Users\\jo", r"\\wsl$\Ubuntu\a"]
+
+
+@pytest.mark.parametrize("place", [*PLACES, *OF_WINDOWS, "/export/home/jo"])
 def test_a_place_is_found_by_its_own_mark(place, tmp_path):
     """11.1: alone in a descriptor, and beside a mark of another kind."""
     for notes in (f"from {place}", f"from {place} at 3 @ noon"):

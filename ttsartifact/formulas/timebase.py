@@ -298,9 +298,12 @@ def _terms_of(timebase: dict[str, Any], start: int, end: int, channel: dict[str,
     over = last.t_ns - first.t_ns
     grain = grain_ns(timebase, first.clock)
     gaps = [(abs(drift_ns(a, b)), drift_allowance_ns(a, b, grain)) for a, b in pairwise(snapshots)]
-    source = clocks.get(text(mapping(timebase, "origin") if channel is None else channel, "clock"), {})
+    clock = text(mapping(timebase, "origin") if channel is None else channel, "clock")
+    source = clocks.get(clock, {})
+    # What stamped a meter's readings was read within a bracket of its own.
+    foreign = () if clock in {each.clock for each in snapshots} else snapshots_of(timebase, clock)
     return _Terms(
-        bracket_ns=max(snapshot.bracket_ns for snapshot in snapshots),
+        bracket_ns=max(each.bracket_ns for each in snapshots) + max((each.bracket_ns for each in foreign), default=0),
         max_error_ns=max_error,
         domain=realtime.get("domain"),
         rate=(abs(drift_ns(first, last)), over) if over > 0 else (MAX_DRIFT_PPM, 1_000_000),

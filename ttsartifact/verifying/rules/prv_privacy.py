@@ -72,9 +72,9 @@ def _home() -> re.Pattern[str]:
     return re.compile(
         rf"(?<![\w.])/(?:{roots})/[^/\s\"\\{{}}]"
         r"|(?<![\w/.])/root(?![\w.-])"
-        r"|(?<!\w)[A-Za-z]:[\\/]Users[\\/]\w"
+        r"|(?<!\w)[A-Za-z]:[\\/]{1,2}Users[\\/]{1,2}\w"
         r"|(?<![\w/~])~[a-z_][a-z0-9_-]{0,31}/"  # the home of another account
-        r"|(?<![\w\\])\\\\[\w.-]{1,64}\\[\w$]"  # \\server\share
+        r"|(?<![\w\\])\\\\[\w.$-]{1,64}\\[\w$]"  # \\server\share
         r"|(?<!\w)(?:file|smb|cifs|afp)://"
         rf"|(?<![\w.-])[\w.-]{{1,64}}@(?:localhost|{private}|(?:[\w-]{{1,63}}\.){{1,8}}(?:{names}))(?![\w.-]*\w)"
     )
