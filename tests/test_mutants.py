@@ -88,7 +88,7 @@ def test_the_quickest_test_of_each_file_is_asked_first():
     assert reached.nearness("tests/recording/test_clock.py", "ttsartifact/recording/clock.py", imports) == 14
     assert reached.nearness("tests/cli/test_page.py", "ttsartifact/recording/clock.py", set()) == 0
     assert reached.nearness("tests/verifying/test_hints.py", "ttsartifact/verifying/hinting/runs.py", set()) == 3
-    assert mutate.package_of("ttsartifact/verifying/rules/shared.py") == "ttsartifact/verifying"
+    assert mutate.package_of("ttsartifact/verifying/rules/repeated.py") == "ttsartifact/verifying"
     assert mutate.package_of("reference_runner/laboratory/training/curves.py") == "reference_runner/laboratory/training"
 
 

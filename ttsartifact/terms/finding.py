@@ -18,6 +18,7 @@ __all__ = [
     "Severity",
     "Unverifiable",
     "Verdict",
+    "compared",
 ]
 
 
@@ -79,6 +80,11 @@ class Unverifiable(NamedTuple):
     """The question arises but cannot be answered here, and what is missing."""
 
     needs: str
+
+
+def compared(where: str, found: Any, stated: Any, message: str = "") -> list[Mismatch]:
+    """Return the mismatch of two values, or none where they are equal."""
+    return [] if found == stated else [Mismatch(where=where, found=found, expected=stated, message=message)]
 
 
 Answer = list[Mismatch] | NotApplicable | Unverifiable

@@ -15,12 +15,13 @@ from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.formulas import levels
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Mismatch, Recomputed
+from ttsartifact.terms.level import LEVELS, Level
 from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.fitting import Violation
 from ttsartifact.verifying.schema import trace_values, violations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from ttsartifact.attesting.checking import Attested
     from ttsartifact.attesting.runlog import RunLog
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
-    from ttsartifact.terms.level import Level
     from ttsartifact.verifying.siblings import Siblings
 
 __all__ = ["Evidence", "Unsound"]
@@ -110,6 +110,23 @@ class Evidence:
         """Return the value at a JSON pointer as it stands, an absence too; raises Unsound as `known` does."""
         self._require_shape(pointer)
         return self.descriptor.at(pointer)
+
+    def entries(self, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the objects of the list at `pointer`, each with its own pointer; nothing when the list is absent."""
+        for place, entry in enumerate(self.known(pointer) or []):
+            yield f"{pointer}/{place}", entry
+
+    def repositories(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the pinned repositories, model before vocoder; a vocoder inside the model is none."""
+        for where in ("/pins/model", "/pins/vocoder"):
+            pinned = self.known(where)
+            if isinstance(pinned, dict) and "uri" in pinned:
+                yield where, pinned
+
+    def claims_level(self, level: str) -> bool:
+        """Return whether the artifact claims `level` or a higher one."""
+        claimed = self.known("/level")
+        return claimed in LEVELS and LEVELS.index(claimed) >= LEVELS.index(level)
 
     def once(self, fact: Callable[[Evidence], Any]) -> Any:
         """Return what a function finds in this evidence, computed for the first rule that asks.

@@ -16,7 +16,6 @@ from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.evidence import Unsound
 from ttsartifact.verifying.hinting import LOOKS, hint
 from ttsartifact.verifying.rules.pin_contents import confusable_names
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +95,7 @@ hint("PIN16")(confusable_names)
 @hint("REF07")
 def clip_licence(evidence: Evidence) -> Iterator[Hint]:
     """Each reference says its licence, or the consent of who speaks (clause 5.6)."""
-    for where, entry in entries(evidence, "/input/refs"):
+    for where, entry in evidence.entries("/input/refs"):
         origin = entry["origin"]
         if not is_absent(origin) and origin["kind"] != "synthetic" and not {"license", "consent"} & set(origin):
             yield Hint(
@@ -242,7 +241,7 @@ def room_for_weights(evidence: Evidence) -> Iterator[Hint]:
     """The memory in use holds at least the files of the pinned model (clause 6.4)."""
     telemetry = evidence.trace("telemetry")
     used = [] if telemetry is None else [mib for mib in telemetry.columns["mem_used_mib"] if mib is not None]
-    weights = sum(entry["size"] for _, entry in entries(evidence, "/pins/model/files"))
+    weights = sum(entry["size"] for _, entry in evidence.entries("/pins/model/files"))
     if used and max(used) * _MIB < weights:
         yield Hint(
             id="TEL16",

@@ -11,7 +11,6 @@ from ttsartifact._starting import late_pattern
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +36,7 @@ def known_model(evidence: Evidence) -> Iterator[Hint]:
     """A device's memory, power limit and clock are those of its model (registry/devices.toml)."""
     table = _spec.table("registry/devices")
     kind = evidence.known("/generation/device")
-    for where, device in entries(evidence, "/env/devices"):
+    for where, device in evidence.entries("/env/devices"):
         vendor = next((name for name, words in table["vendors"].items() if _holds(device["model"], words)), None)
         makers = table["makers"].get(kind)
         if vendor is not None and makers is not None and vendor not in makers:
@@ -53,7 +52,7 @@ def one_machine(evidence: Evidence) -> Iterator[Hint]:
     yield from _processor(evidence)
     yield from _libraries(evidence)
     yield from _unknown_versions(evidence)
-    weights = sum(entry["size"] for _, entry in entries(evidence, "/pins/model/files"))
+    weights = sum(entry["size"] for _, entry in evidence.entries("/pins/model/files"))
     memory, cores = evidence.known("/env/memory_mib"), evidence.known("/env/cpu/logical_cores")
     if cores is not None and cores > _MOST_CORES:
         yield _odd("/env/cpu/logical_cores", cores, f"no system has more than {_MOST_CORES}")
@@ -141,7 +140,7 @@ def _libraries(evidence: Evidence) -> Iterator[Hint]:
         yield _odd("/env/os/libc", libc, f"not the C library of {system}")
     if libc.lower().startswith(("glibc", "musl")) and system.startswith(("windows", "macos", "darwin")):
         yield _odd("/env/os/libc", libc, f"not the C library of {system}")
-    found = [(where, tool) for place in ("/env/runtime", "/env/packages") for where, tool in entries(evidence, place)]
+    found = [(where, tool) for place in ("/env/runtime", "/env/packages") for where, tool in evidence.entries(place)]
     cuda = next((tool["version"] for _, tool in found if tool["name"].lower() == "cuda"), None)
     for where, tool in found:
         build = re.search(r"\+(cpu|cu(\d+)(\d)|rocm)", tool["version"]) if tool["name"].lower() == "torch" else None
@@ -181,7 +180,7 @@ def _year_of(evidence: Evidence) -> str:
 
 def _drivers(evidence: Evidence, cuda: str | None) -> Iterator[Hint]:
     least = _spec.table("registry/devices")["cuda_drivers"].get((cuda or "").partition(".")[0])
-    for where, device in entries(evidence, "/env/devices"):
+    for where, device in evidence.entries("/env/devices"):
         driver = device["driver"]
         if not is_absent(driver) and _holds(device["model"], ["nvidia"]) and not driver[:1].isdecimal():
             yield _odd(f"{where}/driver", driver, "no driver of NVIDIA begins so")

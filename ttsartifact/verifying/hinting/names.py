@@ -11,7 +11,6 @@ from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.pin_contents import locked_lines, normalised, scheme_of
 from ttsartifact.verifying.rules.sch_schema import names_of
-from ttsartifact.verifying.rules.shared import entries, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +36,7 @@ def one_script(evidence: Evidence) -> Iterator[Hint]:
 def known_scheme(evidence: Evidence) -> Iterator[Hint]:
     """An address has a scheme that common tools can follow, or none (clause 5.2)."""
     lists = _spec.table("registry/lists")
-    for where, repository in repositories(evidence):
+    for where, repository in evidence.repositories():
         scheme = scheme_of(repository["uri"])
         if scheme is None or len(scheme) == 1 or "." in scheme:
             continue
@@ -49,7 +48,7 @@ def known_scheme(evidence: Evidence) -> Iterator[Hint]:
 def one_version(evidence: Evidence) -> Iterator[Hint]:
     """What is named as a package, an engine, a library and a recorder has one version (clause 5.3)."""
     versions: dict[str, str] = {}
-    for where, package in entries(evidence, "/env/packages"):
+    for where, package in evidence.entries("/env/packages"):
         name, version = normalised(package["name"]), package["version"]
         if not _alike(versions.setdefault(name, version), version):
             yield _another(f"{where}/version", version, f"{versions[name]} of the same package")
@@ -73,7 +72,7 @@ def _named(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
     """Yield place, name and version of every tool that may stand elsewhere too; its digest is a second name of it."""
     found = [(where, evidence.known(where)) for where in ("/pins/engine", "/run/recorder", "/generation/runner")]
     for list_ in ("/env/runtime", "/pins/frontend"):
-        found += entries(evidence, list_)
+        found += evidence.entries(list_)
     for where, tool in found:
         if tool is not None:
             package = tool.get("package") if where == "/pins/engine" else None

@@ -10,7 +10,6 @@ from ttsartifact import _spec
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.repeated import REPEATED, named_by
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +39,7 @@ def other_parameters(evidence: Evidence) -> Iterator[Hint]:
     yield from _loose(evidence)
     yield from _extended(evidence)
     yield from _served(evidence)
-    stages = [entry["stage"] for _, entry in entries(evidence, "/generation/seeds")]
+    stages = [entry["stage"] for _, entry in evidence.entries("/generation/seeds")]
     for stage in sorted({stage for stage in stages if stages.count(stage) > 1}):
         yield Hint(id="ENV13", where="/generation/seeds", found=stage, message="a stage with two seeds")
 
@@ -132,7 +131,7 @@ def _extended(evidence: Evidence) -> Iterator[Hint]:
 
 def _served(evidence: Evidence) -> Iterator[Hint]:
     """Yield what a server stated of itself in a header and the run states otherwise (clause 7.8)."""
-    for where, header in entries(evidence, "/run/request/stated"):
+    for where, header in evidence.entries("/run/request/stated"):
         name = header["name"].lower()
         known = _spec.table("registry/serving")["header"]
         fields = next((row.get("fields", ()) for row in known if row["name"] == name), ())

@@ -9,7 +9,6 @@ from ttsartifact.formulas.logs import energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
-from ttsartifact.verifying.rules.shared import entries
 from ttsartifact.verifying.rules.tel_power import late_calibrations, powers_behind, weaker_walls
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def _standing_counter(evidence: Evidence, columns: dict[str, Any], stands: list[
 
 def _counter_period_ns(evidence: Evidence, stands: list[tuple[int, int]]) -> int | None:
     """Return the time between updates of the counter: as its channel states, else the median of what was seen."""
-    stated = [each.get("update_period_ns") for _, each in entries(evidence, "/channels") if each["name"] == "energy_mj"]
+    stated = [each.get("update_period_ns") for _, each in evidence.entries("/channels") if each["name"] == "energy_mj"]
     if stated and type(stated[0]) is int:
         return stated[0]
     seen = sorted(later - sooner for (sooner, _), (later, _) in pairwise(stands[1:]))
@@ -192,7 +191,7 @@ def wall_and_device(evidence: Evidence) -> Iterator[Hint]:
         for seen in (*weaker_walls(evidence), *late_calibrations(evidence)):
             yield Hint(id="TEL22", where=seen.where, found=seen.found, message=seen.message)
     yield from _standing_meters(evidence)
-    for where, channel in entries(evidence, "/channels"):
+    for where, channel in evidence.entries("/channels"):
         rate = channel.get("rate_mhz")
         own = evidence.trace(f"channel/{channel['name']}") if "meter" in channel else None
         drawn = [] if own is None or channel["unit"] != "mW" else [each for each in own.columns["value"] if each]
@@ -240,7 +239,7 @@ def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
     if made is not None and log is not None and log.rows > made:
         where = "/run/sampling/readings"
         yield Hint(id="TEL23", where=where, found=made, message=f"the trace holds {log.rows}")
-    for where, channel in entries(evidence, "/channels"):
+    for where, channel in evidence.entries("/channels"):
         name = channel["name"]
         own = evidence.trace(f"channel/{name}")
         telemetry = evidence.trace("telemetry")

@@ -14,7 +14,6 @@ from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +54,7 @@ def plausible_dates(evidence: Evidence) -> Iterator[Hint]:
         if not from_utc(_OLDEST) <= _instant(text, _OLDEST) <= latest:
             yield Hint(id="CLK10", where=where, found=text, message="a date before 2000 or after today")
     began = evidence.known("/timebase/origin/utc")
-    for where, entry in entries(evidence, "/input/refs"):
+    for where, entry in evidence.entries("/input/refs"):
         retrieved = None if is_absent(entry["origin"]) else entry["origin"].get("retrieved")
         if began is not None and retrieved is not None and _instant(retrieved, began) > from_utc(began):
             place = f"{where}/origin/retrieved"
@@ -80,7 +79,7 @@ def dated_id(evidence: Evidence) -> Iterator[Hint]:
 @hint("CLK13")
 def sound_sync(evidence: Evidence) -> Iterator[Hint]:
     """A clock's error is at most its greatest, more than nothing, and a clock that nothing sets is not set (7.1)."""
-    for where, clock in entries(evidence, "/timebase/clocks"):
+    for where, clock in evidence.entries("/timebase/clocks"):
         sync = clock["sync"]
         if is_absent(sync):
             continue
@@ -203,7 +202,7 @@ def several_chunks(evidence: Evidence) -> Iterator[Hint]:
 @hint("IMP13")
 def logged_imperfection(evidence: Evidence) -> Iterator[Hint]:
     """An enabled layer has its log, and a log its layers (clause 6.7)."""
-    logged = any(entry["name"] == "imperfection" for _, entry in entries(evidence, "/traces"))
+    logged = any(entry["name"] == "imperfection" for _, entry in evidence.entries("/traces"))
     plan = evidence.known("/imperfection")
     planned = isinstance(plan, dict) and any(layer["enabled"] for layer in plan["layers"])
     if planned and not logged:
@@ -248,7 +247,7 @@ def named_places(evidence: Evidence) -> Iterator[Hint]:
 @hint("REF09")
 def lengths_of_clips(evidence: Evidence) -> Iterator[Hint]:
     """A WAV clip has at least one byte per frame, and the model's input is not longer than the clip (5.6)."""
-    for where, entry in entries(evidence, "/input/refs"):
+    for where, entry in evidence.entries("/input/refs"):
         frames, rate, fed, segment = (entry[key] for key in ("frames", "sample_rate_hz", "fed", "segment"))
         if is_absent(frames):
             continue

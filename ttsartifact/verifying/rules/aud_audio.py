@@ -9,7 +9,6 @@ from ttsartifact.container.source import JoinedSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import claims_level, entries
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +122,7 @@ def named_encoder(evidence: Evidence) -> Answer:
         return NotApplicable("a WAV has no encoder settings")
     encoder = evidence.known("/audio/encoder")
     if encoder is None:
-        if not claims_level(evidence, "L3"):
+        if not evidence.claims_level("L3"):
             return NotApplicable("the encoder is not known")
         return [
             Mismatch(
@@ -249,7 +248,7 @@ def rendered_traces(evidence: Evidence) -> Answer:
         return Unverifiable(f"needs a rendering of more than {_LARGEST_BYTES} bytes")
     from ttsartifact.formulas.rendering import channels_of_traces
 
-    names = [entry["name"] for _, entry in entries(evidence, "/traces")]
+    names = [entry["name"] for _, entry in evidence.entries("/traces")]
     traces = [trace for name in names if (trace := evidence.trace(name)) is not None]
     shown = {channel.name: channel for channel in channels_of_traces(traces, evidence.known("/channels") or [])[0]}
     samples = _samples(evidence)

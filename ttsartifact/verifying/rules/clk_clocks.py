@@ -19,7 +19,6 @@ from ttsartifact.formulas.timebase import (
 )
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +37,7 @@ WIDE_BRACKET_NS = 100_000
 @rule("CLK01")
 def enclosed_run(evidence: Evidence) -> Answer:
     submit, last = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
-    found = list(entries(evidence, "/timebase/snapshots"))
+    found = list(evidence.entries("/timebase/snapshots"))
     if not found:
         return NotApplicable("no clock was read")
     late = [
@@ -65,7 +64,7 @@ def enclosed_run(evidence: Evidence) -> Answer:
 
 @rule("CLK02")
 def narrow_bracket(evidence: Evidence) -> Answer:
-    found = list(entries(evidence, "/timebase/snapshots"))
+    found = list(evidence.entries("/timebase/snapshots"))
     faults = []
     for where, entry in found:
         bracket = entry["bracket_ns"]
@@ -123,7 +122,7 @@ def agreeing_offsets(evidence: Evidence) -> Answer:
 def synchronised_clock(evidence: Evidence) -> Answer:
     if "utc_alignment" not in evidence.known("/claims"):
         return NotApplicable("no alignment with UTC is claimed")
-    used = {entry["clock"] for _, entry in entries(evidence, "/timebase/snapshots") if "utc" in entry}
+    used = {entry["clock"] for _, entry in evidence.entries("/timebase/snapshots") if "utc" in entry}
     return [
         Mismatch(
             where=f"{where}/sync/synced",
@@ -131,7 +130,7 @@ def synchronised_clock(evidence: Evidence) -> Answer:
             expected=True,
             message="alignment with UTC is claimed, but the clock is not synchronised",
         )
-        for where, clock in entries(evidence, "/timebase/clocks")
+        for where, clock in evidence.entries("/timebase/clocks")
         if clock["id"] in used and evidence.known(f"{where}/sync/synced") is not True
     ]
 
@@ -147,7 +146,7 @@ def honest_uncertainty(evidence: Evidence) -> Answer:
     if timeline is None:
         return Unverifiable("needs a snapshot of UTC")
     bounds = [("the timeline", timeline)]
-    for _, channel in entries(evidence, "/channels"):
+    for _, channel in evidence.entries("/channels"):
         bound = utc_bound(timebase, start, end, channel)
         assert bound is not None  # the timeline has one
         bounds.append((f"channel {channel['name']}", bound))
@@ -169,7 +168,7 @@ def honest_uncertainty(evidence: Evidence) -> Answer:
 def defined_clocks(evidence: Evidence) -> Answer:
     faults = []
     defined: set[str] = set()
-    for where, clock in entries(evidence, "/timebase/clocks"):
+    for where, clock in evidence.entries("/timebase/clocks"):
         if clock["id"] in defined:
             faults.append(Mismatch(where=f"{where}/id", found=clock["id"], message="a clock is defined twice"))
         defined.add(clock["id"])
@@ -197,10 +196,10 @@ def spelled_utc(evidence: Evidence) -> Answer:
             faults.append(Mismatch(where=where, found=text, expected=error.expected, message=error.message))
     if faults:
         return faults
-    resolutions = {clock["id"]: clock["resolution_ns"] for _, clock in entries(evidence, "/timebase/clocks")}
+    resolutions = {clock["id"]: clock["resolution_ns"] for _, clock in evidence.entries("/timebase/clocks")}
     readings = [
         (f"{where}/utc", entry["utc"], resolutions.get(entry["clock"]))
-        for where, entry in entries(evidence, "/timebase/snapshots")
+        for where, entry in evidence.entries("/timebase/snapshots")
         if "utc" in entry
     ]
     origin = evidence.known("/timebase/origin/utc")
@@ -220,8 +219,8 @@ def spelled_utc(evidence: Evidence) -> Answer:
 
 @rule("CLK09")
 def remote_round_trip(evidence: Evidence) -> Answer:
-    remote = {clock["id"] for _, clock in entries(evidence, "/timebase/clocks") if clock["kind"] == "external"}
-    found = [(where, entry) for where, entry in entries(evidence, "/timebase/snapshots") if entry["clock"] in remote]
+    remote = {clock["id"] for _, clock in evidence.entries("/timebase/clocks") if clock["kind"] == "external"}
+    found = [(where, entry) for where, entry in evidence.entries("/timebase/snapshots") if entry["clock"] in remote]
     if not found:
         return NotApplicable("no external clock was read")
     return [
@@ -238,7 +237,7 @@ def remote_round_trip(evidence: Evidence) -> Answer:
 def _named_clocks(evidence: Evidence) -> Iterator[tuple[str, str]]:
     yield "/timebase/origin/clock", evidence.known("/timebase/origin/clock")
     for pointer in ("/timebase/snapshots", "/channels"):
-        for where, entry in entries(evidence, pointer):
+        for where, entry in evidence.entries(pointer):
             yield f"{where}/clock", entry["clock"]
 
 

@@ -10,7 +10,6 @@ from ttsartifact.formulas.logs import LEAST_UPDATES, updates_within
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import catalogue, rule
-from ttsartifact.verifying.rules.shared import entries
 from ttsartifact.verifying.rules.tel_power import is_of_this_run
 from ttsartifact.verifying.siblings import differing
 
@@ -134,7 +133,7 @@ def repeated_latency(evidence: Evidence) -> Answer:
 def traced_prosody(evidence: Evidence) -> Answer:
     if "prosody" not in evidence.profiles:
         return NotApplicable("prosody transfer is not claimed")
-    clips = [(where, entry) for where, entry in entries(evidence, "/input/refs") if entry["role"] == "prosody"]
+    clips = [(where, entry) for where, entry in evidence.entries("/input/refs") if entry["role"] == "prosody"]
     if not clips:
         return [
             Mismatch(
@@ -219,7 +218,7 @@ def _not_run(evidence: Evidence) -> frozenset[str]:
 def _metered(evidence: Evidence) -> list[str]:
     """Return the external meters that read something which can be told from other times."""
     found = []
-    for _, channel in entries(evidence, "/channels"):
+    for _, channel in evidence.entries("/channels"):
         if channel["source"] == "external_meter" and channel["status"] == "ok" and is_of_this_run(evidence, channel):
             trace = evidence.trace(f"channel/{channel['name']}")
             if trace is not None and any(value is not None for value in trace.columns["value"]):

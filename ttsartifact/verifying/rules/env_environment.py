@@ -9,7 +9,6 @@ from ttsartifact.terms.descriptor import is_absent, is_unknown
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.repeated import REPEATED, named_by
-from ttsartifact.verifying.rules.shared import claims_level, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,17 +24,17 @@ _PRECISION, _NUMERICS, _DETERMINISM = "/generation/precision", "/generation/nume
 
 @rule("ENV01")
 def known_software(evidence: Evidence) -> Answer:
-    if not claims_level(evidence, "L3"):
+    if not evidence.claims_level("L3"):
         return NotApplicable("applies from L3 on")
     wanted = ["/env/os/version", "/env/os/kernel", "/env/os/libc"]
     if evidence.known("/generation/device") not in {None, "cpu"}:
-        wanted += ["/env/runtime", *(f"{where}/driver" for where, _ in entries(evidence, "/env/devices"))]
+        wanted += ["/env/runtime", *(f"{where}/driver" for where, _ in evidence.entries("/env/devices"))]
     return [_unknown(evidence, where) for where in wanted if is_unknown(evidence.at(where))]
 
 
 @rule("ENV02")
 def known_hardware(evidence: Evidence) -> Answer:
-    devices = list(entries(evidence, "/env/devices"))
+    devices = list(evidence.entries("/env/devices"))
     if not devices:
         return NotApplicable("no accelerator is listed")
     faults = []
@@ -52,7 +51,7 @@ def known_hardware(evidence: Evidence) -> Answer:
             if not is_absent(device[key]) and device[key] in seen
         ]
         seen |= {device[key] for key in ("index", "uuid_digest") if not is_absent(device[key])}
-        if claims_level(evidence, "L3"):
+        if evidence.claims_level("L3"):
             limits = ("partition", "power_limit_mw", "max_clock_mhz", "memory_mib")
             faults += [_unknown(evidence, f"{where}/{key}") for key in limits if is_unknown(device[key])]
     return faults
@@ -84,7 +83,7 @@ def backed_determinism(evidence: Evidence) -> Answer:
                 expected="the seed as the engine saw it",
                 message=f"a {expected} repeat is expected, but the seed is not stated",
             )
-            for where, seed in entries(evidence, "/generation/seeds")
+            for where, seed in evidence.entries("/generation/seeds")
             if is_unknown(seed["effective"]) and is_absent(seed["requested"])
         ]
     if repeat == "differs":
@@ -127,11 +126,11 @@ def obeyed_seed(evidence: Evidence) -> Answer:
 def recorded_overrides(evidence: Evidence) -> Answer:
     faults = []
     values: dict[str, str] = {}
-    for where, variable in entries(evidence, "/env/variables"):
+    for where, variable in evidence.entries("/env/variables"):
         if variable["name"] in values:
             faults.append(Mismatch(where=f"{where}/name", found=variable["name"], message="a variable is listed twice"))
         values[variable["name"]] = variable["value"]
-    for where, seed in entries(evidence, "/generation/seeds"):
+    for where, seed in evidence.entries("/generation/seeds"):
         asked, effective = seed["requested"], seed["effective"]
         if is_absent(asked) or is_absent(effective) or asked == effective or effective in values.values():
             continue
@@ -167,7 +166,7 @@ def possible_device(evidence: Evidence) -> Answer:
 def _read_by_another(evidence: Evidence, device: str) -> Iterator[Mismatch]:
     if device not in _NOT_NVIDIA:
         return
-    for where, channel in entries(evidence, "/channels"):
+    for where, channel in evidence.entries("/channels"):
         if channel["source"] == "nvml" and channel["status"] == "ok":
             yield Mismatch(
                 where=f"{where}/source",
@@ -232,7 +231,7 @@ def agreeing_parameters(evidence: Evidence) -> Answer:
 
 def _variables(evidence: Evidence) -> dict[str, str]:
     """Return the recorded environment variables by name."""
-    return {entry["name"]: entry["value"] for _, entry in entries(evidence, "/env/variables")}
+    return {entry["name"]: entry["value"] for _, entry in evidence.entries("/env/variables")}
 
 
 def _inexact(evidence: Evidence) -> Iterator[Mismatch]:

@@ -11,7 +11,6 @@ from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifia
 from ttsartifact.terms.policy import METRICS_SOURCE
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.pin_pins import is_exact
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from ttsartifact.gating.metrics import GatedRun
@@ -66,7 +65,7 @@ def pinned_inputs(evidence: Evidence) -> Answer:
     if faults or not _gated(evidence):
         return faults or _NO_GATE
     seen: set[tuple[str, str]] = set()
-    for where, entry in entries(evidence, "/gate/inputs"):
+    for where, entry in evidence.entries("/gate/inputs"):
         once = (entry["metric"], entry["operator"])
         if once in seen:
             faults.append(Mismatch(where=f"{where}/metric", found=entry["metric"], message="an input is listed twice"))
@@ -120,7 +119,7 @@ def deterministic_policy(evidence: Evidence) -> Answer:
             expected="a source that gives the same value when asked again",
             message="the input cannot be reproduced",
         )
-        for where, entry in entries(evidence, "/gate/inputs")
+        for where, entry in evidence.entries("/gate/inputs")
         if entry["source"].partition("@")[0].lower() in _spec.table("registry/lists")["unrepeatable"]
     ]
 
@@ -128,7 +127,7 @@ def deterministic_policy(evidence: Evidence) -> Answer:
 @rule("GAT09")
 def recomputed_metrics(evidence: Evidence) -> Answer:
     asked = [
-        (where, entry) for where, entry in entries(evidence, "/gate/inputs") if entry["source"] == METRICS_SOURCE
+        (where, entry) for where, entry in evidence.entries("/gate/inputs") if entry["source"] == METRICS_SOURCE
     ] if _gated(evidence) else []  # fmt: skip
     if not asked:
         return NotApplicable("no input is a metric of the registry")
@@ -176,7 +175,7 @@ def _gated(evidence: Evidence) -> bool:
 
 def _failed(evidence: Evidence, *, other_side: bool = False) -> int:
     """Return what the inputs decide; `other_side` reads each operator with its boundary on the other side."""
-    return failed((entry for _, entry in entries(evidence, "/gate/inputs")), other_side=other_side)
+    return failed((entry for _, entry in evidence.entries("/gate/inputs")), other_side=other_side)
 
 
 def _otherwise_digested(evidence: Evidence) -> list[Mismatch]:

@@ -11,9 +11,8 @@ from ttsartifact.container.hashing import chunk_root
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import misnamings, unbound_traces
 from ttsartifact.terms import digest
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable, compared
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import compared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,6 @@ from ttsartifact import _spec
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +26,11 @@ def agreeing_stages(evidence: Evidence) -> Answer:
         return NotApplicable("no stage digest is stated")
     stated: dict[str, str] = {}
     faults = []
-    for where, entry in entries(evidence, "/generation/stages"):
+    for where, entry in evidence.entries("/generation/stages"):
         first = stated.setdefault(entry["stage"], entry["digest"])
         if first != entry["digest"]:
             faults.append(_apart(where, entry["stage"], entry["digest"], [first], "the stage is listed twice"))
-    for place, (where, entry) in enumerate(entries(evidence, "/generation/stages")):
+    for place, (where, entry) in enumerate(evidence.entries("/generation/stages")):
         twins = _twins(evidence, entry["stage"]) if place == list(stated).index(entry["stage"]) else []
         if twins and entry["digest"] not in twins:
             faults.append(
@@ -124,7 +123,7 @@ def _delivered(evidence: Evidence, *, changed: bool) -> list[str]:
 def _imperfect_stages(evidence: Evidence) -> set[str]:
     if not isinstance(evidence.known("/imperfection"), dict):
         return set()
-    return {layer["stage"] for _, layer in entries(evidence, "/imperfection/layers") if layer["enabled"]}
+    return {layer["stage"] for _, layer in evidence.entries("/imperfection/layers") if layer["enabled"]}
 
 
 def _extended(evidence: Evidence, stated: dict[str, str]) -> Iterator[Mismatch]:

@@ -9,7 +9,6 @@ from ttsartifact.formulas.conditions import stages, stages_that_count
 from ttsartifact.terms.digest import spelled
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from ttsartifact.terms.trace import Trace
@@ -117,7 +116,7 @@ def digested_clips(evidence: Evidence) -> Answer:
 
 def layers_of(evidence: Evidence) -> list[tuple[str, dict[str, Any]]]:
     found = evidence.known("/imperfection")
-    return list(entries(evidence, "/imperfection/layers")) if isinstance(found, dict) else []
+    return list(evidence.entries("/imperfection/layers")) if isinstance(found, dict) else []
 
 
 def log_of(evidence: Evidence) -> Trace | None:

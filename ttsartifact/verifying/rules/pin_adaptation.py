@@ -9,7 +9,6 @@ from ttsartifact.formulas.chain import first_difference
 from ttsartifact.terms.descriptor import is_absent, is_unknown
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import claims_level, entries
 
 if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
@@ -29,7 +28,7 @@ def pinned_adaptation(evidence: Evidence) -> Answer:
     if is_absent(adaptation):
         if mode != "adapted":
             return NotApplicable("the run uses no adaptation")
-        if is_unknown(adaptation) and not claims_level(evidence, "L3"):
+        if is_unknown(adaptation) and not evidence.claims_level("L3"):
             return []
         return [
             Mismatch(
@@ -50,7 +49,7 @@ def pinned_adaptation(evidence: Evidence) -> Answer:
             )
         )
     for key, role in (("target_refs", "target"), ("prior_refs", "prior")):
-        listed = {entry["digest"] for _, entry in entries(evidence, "/input/refs") if entry["role"] == role}
+        listed = {entry["digest"] for _, entry in evidence.entries("/input/refs") if entry["role"] == role}
         faults += [
             Mismatch(
                 where=f"/pins/adaptation/{key}/{place}",
@@ -87,7 +86,7 @@ def adaptation_chain(evidence: Evidence) -> Answer:
     adaptation = evidence.known("/pins/adaptation")
     if adaptation is None or "chain" not in adaptation:
         return NotApplicable("no chain is stated")
-    refs = list(entries(evidence, "/input/refs"))
+    refs = list(evidence.entries("/input/refs"))
     faults = [
         Mismatch(
             where=f"/pins/adaptation/{key}",

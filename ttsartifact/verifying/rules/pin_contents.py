@@ -15,7 +15,6 @@ from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Hint, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import entries, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +58,7 @@ _NOT_FOLDED = late_pattern(r"[^a-z0-9]")
 @rule("PIN19")
 def content_revision(evidence: Evidence) -> Answer:
     asked, faults = False, []
-    for where, repository in repositories(evidence):
+    for where, repository in evidence.repositories():
         files, revision = repository["files"], repository["revision"]
         if not revision.startswith("sha256:") or is_absent(files):
             continue
@@ -82,7 +81,7 @@ def agreeing_adaptation(evidence: Evidence) -> Answer:
     adaptation = evidence.known("/pins/adaptation")
     if adaptation is None:
         return NotApplicable("the run uses no adaptation")
-    clips = {entry["digest"]: entry for _, entry in entries(evidence, "/input/refs") if entry["role"] == "target"}
+    clips = {entry["digest"]: entry for _, entry in evidence.entries("/input/refs") if entry["role"] == "target"}
     faults: list[Mismatch] = []
     measured = zip(adaptation["target_refs"], adaptation.get("quality", []), strict=False)
     for place, (clip, quality) in enumerate(measured):
@@ -92,10 +91,10 @@ def agreeing_adaptation(evidence: Evidence) -> Answer:
 
 @rule("PIN21")
 def address_of_a_place(evidence: Evidence) -> Answer:
-    addresses = [(f"{where}/uri", repository["uri"]) for where, repository in repositories(evidence)]
+    addresses = [(f"{where}/uri", repository["uri"]) for where, repository in evidence.repositories()]
     addresses += [
         (f"{where}/origin/name", entry["origin"]["name"])
-        for where, entry in entries(evidence, "/input/refs")
+        for where, entry in evidence.entries("/input/refs")
         if not is_absent(entry["origin"]) and entry["origin"]["kind"] == "url"
     ]
     refused: list[str] = _spec.table("registry/lists")["refused_schemes"]
@@ -185,7 +184,7 @@ def true_lock_list(evidence: Evidence) -> Answer:
 
 @rule("PIN25")
 def listed_packages(evidence: Evidence) -> Answer:
-    lines, stated = locked_lines(evidence), list(entries(evidence, "/env/packages"))
+    lines, stated = locked_lines(evidence), list(evidence.entries("/env/packages"))
     if not lines or not stated:
         return NotApplicable("no package is stated, or no list of Python packages is kept")
     faults = []

@@ -13,7 +13,6 @@ from ttsartifact.terms.descriptor import is_absent, is_unknown
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.pin_contents import commits_of, is_made_up_commit, named_revision
-from ttsartifact.verifying.rules.shared import claims_level, entries, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +27,7 @@ _NO_COMMIT = "not an exact commit: a pattern, a word, or the digest of empty inp
 @rule("PIN01")
 def immutable_revision(evidence: Evidence) -> Answer:
     faults = evidence.breaches("PIN01")
-    pinned = [] if faults else list(repositories(evidence))
+    pinned = [] if faults else list(evidence.repositories())
     for where, repository in pinned:
         faults += _moving_pin(where, repository["revision"], repository["uri"])
     faults += [
@@ -42,7 +41,7 @@ def immutable_revision(evidence: Evidence) -> Answer:
 @rule("PIN03")
 def listed_files(evidence: Evidence) -> Answer:
     faults = evidence.breaches("PIN03")
-    pinned = [] if faults else list(repositories(evidence))
+    pinned = [] if faults else list(evidence.repositories())
     if len(pinned) > 1:
         faults += _of_one_revision(evidence)
     for where, repository in pinned:
@@ -70,11 +69,11 @@ def listed_files(evidence: Evidence) -> Answer:
 
 def _of_one_revision(evidence: Evidence) -> Iterator[Mismatch]:
     """Yield the files of the vocoder that the model lists with another digest, of one address and revision."""
-    (_, model), (where, vocoder) = repositories(evidence)
+    (_, model), (where, vocoder) = evidence.repositories()
     if any(model[key] != vocoder[key] for key in ("uri", "revision")) or model.get("dirty") or vocoder.get("dirty"):
         return
-    held = {file["path"]: file["digest"] for _, file in entries(evidence, "/pins/model/files")}
-    for place, file in entries(evidence, f"{where}/files"):
+    held = {file["path"]: file["digest"] for _, file in evidence.entries("/pins/model/files")}
+    for place, file in evidence.entries(f"{where}/files"):
         expected = held.get(file["path"], file["digest"])
         if file["digest"] != expected:
             message = "one file of one revision has two digests"
@@ -135,7 +134,7 @@ def no_ranges(evidence: Evidence) -> Answer:
 
 @rule("PIN07")
 def dirty_tree_digest(evidence: Evidence) -> Answer:
-    places = [*repositories(evidence), *_tools(evidence)]
+    places = [*evidence.repositories(), *_tools(evidence)]
     if not any({"dirty", "diff_digest"} & set(pin) for _, pin in places):
         return NotApplicable("no pin states a working tree")
     return [
@@ -173,7 +172,7 @@ def pinned_front_end(evidence: Evidence) -> Answer:
                 message=f"/input/{made[0]} is stated, but the tools that made it are not",
             )
         ]
-    if not claims_level(evidence, "L3"):
+    if not evidence.claims_level("L3"):
         return []
     return [
         Mismatch(
@@ -182,7 +181,7 @@ def pinned_front_end(evidence: Evidence) -> Answer:
             expected="a build, revision, digest or package besides the version",
             message="a front end is pinned by its version alone",
         )
-        for where, tool in entries(evidence, "/pins/frontend")
+        for where, tool in evidence.entries("/pins/frontend")
         if not {"build", "revision", "digest", "package"} & set(tool)
     ]
 
@@ -193,7 +192,7 @@ def stated_precision(evidence: Evidence) -> Answer:
     if precision is None:
         return NotApplicable("no precision is stated")
     narrow = re.search(r"(?<![0-9])[2-8](?:bit)?(?![0-9])", precision["dtype"]) is not None
-    wanted = ("quantisation", "attention", "tf32", "autocast") if claims_level(evidence, "L3") else ()
+    wanted = ("quantisation", "attention", "tf32", "autocast") if evidence.claims_level("L3") else ()
     faults = [
         Mismatch(
             where=f"/generation/precision/{key}",
@@ -259,7 +258,7 @@ def listed_device(evidence: Evidence) -> Answer:
     if device not in {"cpu", "other"} and listed is None:
         # Who has no sensor that lists the device says so; that it does not exist is another matter.
         reason = evidence.at("/env/devices")["reason"]
-        if reason != "not_applicable" and not claims_level(evidence, "L3"):
+        if reason != "not_applicable" and not evidence.claims_level("L3"):
             return []
         return [
             Mismatch(
@@ -306,7 +305,7 @@ def _tools(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
         if tool is not None:
             yield where, tool
     for where in ("/pins/frontend", "/env/runtime"):
-        yield from entries(evidence, where)
+        yield from evidence.entries(where)
 
 
 def _versions(evidence: Evidence) -> Iterator[tuple[str, str]]:

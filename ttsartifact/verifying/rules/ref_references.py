@@ -12,7 +12,6 @@ from ttsartifact.formulas.chain import TRAINING_ROLES
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import claims_level, entries
 
 if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
@@ -25,7 +24,7 @@ _ORIGIN_NEEDS = {"dataset": "item", "url": "retrieved"}
 
 @rule("REF01")
 def references_of_mode(evidence: Evidence) -> Answer:
-    mode, refs = evidence.known("/input/mode"), list(entries(evidence, "/input/refs"))
+    mode, refs = evidence.known("/input/mode"), list(evidence.entries("/input/refs"))
     if mode is None:
         return NotApplicable("the mode is not stated")
     if mode in _CONDITIONED_MODES:
@@ -54,12 +53,12 @@ def references_of_mode(evidence: Evidence) -> Answer:
 
 @rule("REF02")
 def stated_origin(evidence: Evidence) -> Answer:
-    refs = list(entries(evidence, "/input/refs"))
+    refs = list(evidence.entries("/input/refs"))
     faults = []
     for where, entry in refs:
         origin = entry["origin"]
         if is_absent(origin):
-            if claims_level(evidence, "L3"):
+            if evidence.claims_level("L3"):
                 faults.append(
                     Mismatch(
                         where=f"{where}/origin",
@@ -85,7 +84,7 @@ def stated_origin(evidence: Evidence) -> Answer:
 def clip_as_stated(evidence: Evidence) -> Answer:
     faults, asked = [], False
     held = set(evidence.artifact.parts.names())
-    for place, (where, entry) in enumerate(entries(evidence, "/input/refs")):
+    for place, (where, entry) in enumerate(evidence.entries("/input/refs")):
         if f"ref/{place}" not in held:
             continue
         clip = BytesSource(evidence.artifact.parts.part(f"ref/{place}"))
@@ -124,7 +123,7 @@ def _other_type(where: str, stated: str, opening: bytes) -> list[Mismatch]:
 
 @rule("REF04")
 def segment_and_fed(evidence: Evidence) -> Answer:
-    refs = list(entries(evidence, "/input/refs"))
+    refs = list(evidence.entries("/input/refs"))
     faults = []
     for where, entry in refs:
         segment, frames = entry["segment"], entry["frames"]
@@ -139,7 +138,7 @@ def segment_and_fed(evidence: Evidence) -> Answer:
                         message="the segment is outside its clip",
                     )
                 )
-        if not claims_level(evidence, "L3") or entry["role"] in TRAINING_ROLES:
+        if not evidence.claims_level("L3") or entry["role"] in TRAINING_ROLES:
             continue
         faults += [
             Mismatch(
@@ -159,7 +158,7 @@ def kept_order(evidence: Evidence) -> Answer:
     faults = evidence.breaches("REF05")
     if faults:
         return faults
-    adaptation, refs = evidence.known("/pins/adaptation"), list(entries(evidence, "/input/refs"))
+    adaptation, refs = evidence.known("/pins/adaptation"), list(evidence.entries("/input/refs"))
     if not refs:
         return NotApplicable("no reference")
     if not evidence.known("/input/refs_ordered") or adaptation is None:
@@ -185,7 +184,7 @@ def target_speech_sum(evidence: Evidence) -> Answer:
     declared = evidence.known("/input/target_speech_ms")
     if declared is None:
         return NotApplicable("no amount of target speech is declared")
-    clips = [(where, entry) for where, entry in entries(evidence, "/input/refs") if entry["role"] == "target"]
+    clips = [(where, entry) for where, entry in evidence.entries("/input/refs") if entry["role"] == "target"]
     from fractions import Fraction
 
     total_ms, slack_ms = Fraction(0), len(clips)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +88,7 @@ def _accelerated(evidence: Evidence, value: Any) -> Statements:
 
 
 def _seed(evidence: Evidence, value: Any) -> Statements:
-    seeds = [seed for _, seed in entries(evidence, "/generation/seeds")]
+    seeds = [seed for _, seed in evidence.entries("/generation/seeds")]
     known_seeds = {seed[side] for seed in seeds for side in ("requested", "effective") if not is_absent(seed[side])}
     is_drawn = not known_seeds or not str(value).isdecimal()  # -1 and null mean "draw one"
     return None if is_drawn or str(value) in known_seeds else (", ".join(sorted(known_seeds)), str(value))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Verdict
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Verdict, compared
 from ttsartifact.verifying.catalogue import grading, question_of, rule
-from ttsartifact.verifying.rules.shared import compared
 
 if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence

@@ -13,7 +13,6 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.terms.trace import SYNC_BURST
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +72,7 @@ def rising_counters(evidence: Evidence) -> Answer:
 
 @rule("TEL19")
 def one_description(evidence: Evidence) -> Answer:
-    listed = list(entries(evidence, "/channels"))
+    listed = list(evidence.entries("/channels"))
     seen: set[str] = set()
     faults = []
     for where, channel in listed:
@@ -206,7 +205,7 @@ def late_calibrations(evidence: Evidence) -> Iterator[Mismatch]:
 
 
 def _meters(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
-    for where, channel in entries(evidence, "/channels"):
+    for where, channel in evidence.entries("/channels"):
         if channel["source"] == "external_meter" and channel["status"] == "ok" and "meter" in channel:
             yield where, channel
 
@@ -225,7 +224,7 @@ def _mean_powers(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], int]
 
 def _readings(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], list[int], list[int]]]:
     """Yield place, channel, times and values of each described column with readings."""
-    for _, channel in entries(evidence, "/channels"):
+    for _, channel in evidence.entries("/channels"):
         name = channel["name"]
         own = evidence.trace(f"channel/{name}")
         trace = own or evidence.trace("telemetry")
@@ -243,7 +242,7 @@ def _otherwise(where: str, found: Any, expected: Any, message: str) -> Mismatch:
 @rule("TEL27")
 def recomputed_mapping(evidence: Evidence) -> Answer:
     mapped = [
-        (f"{where}/mapping", each["mapping"]) for where, each in entries(evidence, "/channels") if "mapping" in each
+        (f"{where}/mapping", each["mapping"]) for where, each in evidence.entries("/channels") if "mapping" in each
     ]
     faults = []
     for where, mapping in mapped:
@@ -251,7 +250,7 @@ def recomputed_mapping(evidence: Evidence) -> Answer:
         if mapping["bound_ns"] != total:
             faults.append(_other_mapping(f"{where}/bound_ns", mapping["bound_ns"], f"{total}, the sum of its terms"))
         if mapping["against"] == SYNC_BURST and all(
-            each["name"] != SYNC_BURST for _, each in entries(evidence, "/channels")
+            each["name"] != SYNC_BURST for _, each in evidence.entries("/channels")
         ):
             faults.append(_other_mapping(f"{where}/against", SYNC_BURST, "a channel of this name"))
         if mapping["method"] == "clock":
@@ -261,8 +260,8 @@ def recomputed_mapping(evidence: Evidence) -> Answer:
 
 @rule("TEL28")
 def carried_log(evidence: Evidence) -> Answer:
-    held = [each["name"] for _, each in entries(evidence, "/traces") if each["name"].startswith("log/")]
-    mapped = {each["name"]: each["mapping"]["log"] for _, each in entries(evidence, "/channels") if "mapping" in each}
+    held = [each["name"] for _, each in evidence.entries("/traces") if each["name"].startswith("log/")]
+    mapped = {each["name"]: each["mapping"]["log"] for _, each in evidence.entries("/channels") if "mapping" in each}
     faults = []
     for name in held:
         trace, stated = evidence.trace(name), mapped.get(name.removeprefix("log/"))

@@ -8,7 +8,6 @@ from ttsartifact._starting import NamedTuple
 from ttsartifact.formulas.logs import SUMMARY_COLUMNS, energy_between, stat
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +82,7 @@ def recomputed_summary(evidence: Evidence) -> Answer:
 
 def sampled_traces(evidence: Evidence) -> Iterator[tuple[str, Trace]]:
     """Yield telemetry and channel traces with rows; queue and events are step functions and may be silent."""
-    for _, entry in entries(evidence, "/traces"):
+    for _, entry in evidence.entries("/traces"):
         name = entry["name"]
         if name == "telemetry" or name.startswith("channel/"):
             trace = evidence.trace(name)
@@ -103,7 +102,7 @@ def measured(name: str, trace: Trace) -> Iterator[tuple[str, str, list[int | Non
 
 def columns(evidence: Evidence) -> Iterator[Column]:
     """Yield every described column that holds a reading."""
-    channels = {channel["name"]: (where, channel) for where, channel in entries(evidence, "/channels")}
+    channels = {channel["name"]: (where, channel) for where, channel in evidence.entries("/channels")}
     for name, trace in sampled_traces(evidence):
         for column, called, _ in measured(name, trace):
             t_ns, values = evidence.readings(trace, column) if called in channels else ([], [])

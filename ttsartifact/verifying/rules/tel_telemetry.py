@@ -9,7 +9,6 @@ from ttsartifact.formulas.latency import median_int
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import entries
 from ttsartifact.verifying.rules.tel_summary import Column, columns, measured, sampled_traces
 
 if TYPE_CHECKING:
@@ -31,10 +30,10 @@ _COLDEST_C, _HOTTEST_C = -60, 150  # beyond what any silicon is specified for
 @rule("TEL01")
 def described_columns(evidence: Evidence) -> Answer:
     faults = evidence.breaches("TEL01")
-    listed = list(entries(evidence, "/traces"))
+    listed = list(evidence.entries("/traces"))
     if faults or not listed:
         return faults or NotApplicable("no trace")
-    described = {channel["name"] for _, channel in entries(evidence, "/channels")}
+    described = {channel["name"] for _, channel in evidence.entries("/channels")}
     for where, entry in listed:
         name = entry["name"]
         trace = evidence.trace(name)
@@ -225,7 +224,7 @@ def living_sensors(evidence: Evidence) -> Answer:
 
 @rule("TEL09")
 def stated_way_of_reading(evidence: Evidence) -> Answer:
-    channels = list(entries(evidence, "/channels"))
+    channels = list(evidence.entries("/channels"))
     devices = evidence.known("/env/devices") or []
     read = {column.channel["name"] for column in columns(evidence)}
     faults = []
@@ -310,7 +309,7 @@ def one_device(evidence: Evidence) -> Answer:
 @rule("TEL12")
 def named_meter(evidence: Evidence) -> Answer:
     metered = [
-        (where, channel) for where, channel in entries(evidence, "/channels") if channel["source"] == "external_meter"
+        (where, channel) for where, channel in evidence.entries("/channels") if channel["source"] == "external_meter"
     ]
     if not metered:
         return NotApplicable("no external meter")
@@ -348,7 +347,7 @@ def own_telemetry(evidence: Evidence) -> Answer:
 def _paced_traces(evidence: Evidence) -> Iterator[tuple[str, Trace]]:
     """Yield telemetry, and the channel traces whose channel declares a rate."""
     paced = {
-        channel["name"] for _, channel in entries(evidence, "/channels") if isinstance(channel.get("rate_mhz"), int)
+        channel["name"] for _, channel in evidence.entries("/channels") if isinstance(channel.get("rate_mhz"), int)
     }
     for name, trace in sampled_traces(evidence):
         if name == "telemetry" or name.removeprefix("channel/") in paced:
@@ -357,9 +356,9 @@ def _paced_traces(evidence: Evidence) -> Iterator[tuple[str, Trace]]:
 
 def _visible_device(evidence: Evidence) -> int | None:
     """Return the place of the one device that the engine was shown by its identifier, or None where nothing says so."""
-    shown = {entry["name"]: entry["value"] for _, entry in entries(evidence, "/env/variables")}
+    shown = {entry["name"]: entry["value"] for _, entry in evidence.entries("/env/variables")}
     wanted = shown.get("CUDA_VISIBLE_DEVICES")
-    listed = [device["uuid_digest"] for _, device in entries(evidence, "/env/devices")]
+    listed = [device["uuid_digest"] for _, device in evidence.entries("/env/devices")]
     return listed.index(wanted) if wanted in listed else None
 
 

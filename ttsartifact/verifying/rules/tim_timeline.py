@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ttsartifact.formulas.logs import depth_at, running_at
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,14 +77,14 @@ def logged_times(evidence: Evidence) -> Answer:
 
 @rule("TIM03")
 def inside_the_window(evidence: Evidence) -> Answer:
-    seen = [entry["t_ns"] for _, entry in entries(evidence, "/timebase/snapshots")]
+    seen = [entry["t_ns"] for _, entry in evidence.entries("/timebase/snapshots")]
     if len(seen) < 2:
         return NotApplicable("fewer than two snapshots span no window")
     first, last = min(seen), max(seen)
     times = [(f"/run/times/{name}", evidence.known(f"/run/times/{name}")) for name in (*_TIMES, "t_first_byte_ns")]
     # A plan is older than the run that fulfils it.
     found = [(where, t_ns) for where, t_ns in times[1:] if t_ns is not None]
-    for _, entry in entries(evidence, "/traces"):
+    for _, entry in evidence.entries("/traces"):
         name = entry["name"]
         trace = evidence.trace(name)
         for column in ("t_before_ns", "t_ns"):
@@ -126,7 +125,7 @@ def meant_first_token(evidence: Evidence) -> Answer:
 @rule("TIM06")
 def fine_times(evidence: Evidence) -> Answer:
     origin = evidence.known("/timebase/origin/clock")
-    resolution = {clock["id"]: clock["resolution_ns"] for _, clock in entries(evidence, "/timebase/clocks")}.get(origin)
+    resolution = {clock["id"]: clock["resolution_ns"] for _, clock in evidence.entries("/timebase/clocks")}.get(origin)
     if resolution is None or resolution >= COARSE_NS:
         return NotApplicable("the clock resolves no more than a millisecond")
     times = {evidence.known(f"/run/times/{name}") for name in _TIMES}
