@@ -12,7 +12,7 @@ import full_run
 import judged
 import kit
 
-from ttsartifact.formulas.logs import stalls
+from ttsartifact.formulas.logs import energy_between, stalls, stat
 from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound
 
 if TYPE_CHECKING:
@@ -82,6 +82,80 @@ def coarse(by_ms: int) -> dict[str, Any]:
         "timebase__snapshots__0__utc": first,
         "timebase__snapshots__1__utc": last[:-7] + "Z",
     }
+
+
+def coarse_origin(after_ms: int) -> dict[str, Any]:
+    """Return an origin of three digits, apart from a clock of 1 ms: its grain, the origin's and the digits count."""
+    return coarse(0) | {
+        "timebase__origin__utc": to_utc(from_utc(full_run.ORIGIN[:-7] + "Z") + after_ms * 10**6)[:-7] + "Z"
+    }
+
+
+def later_end(by_ns: int) -> dict[str, Any]:
+    """Return a second snapshot 1 ns later, so that 500 ppm of the time are no whole number of nanoseconds."""
+    moved = to_utc(from_utc(full_run.ORIGIN) + full_run.END_NS + 1 + by_ns)
+    return {"timebase__snapshots__1__t_ns": full_run.END_NS + 1, "timebase__snapshots__1__utc": moved}
+
+
+def digits(count: int) -> dict[str, Any]:
+    """Return readings of UTC with so many digits, of a clock that resolves 99 ns."""
+    cut = count - 10
+    return {
+        "timebase__clocks__1__resolution_ns": 99,
+        "timebase__origin__utc": full_run.ORIGIN[:cut] + "Z",
+        "timebase__snapshots__0__utc": full_run.ORIGIN[:cut] + "Z",
+        "timebase__snapshots__1__utc": to_utc(from_utc(full_run.ORIGIN) + full_run.END_NS)[:cut] + "Z",
+    }
+
+
+def counted(part_of: Callable[[int], int]) -> Callable[[dict[str, Any]], None]:
+    """Return an edit after which the counter gained `part_of` the energy that the power over the run gives."""
+
+    def edit(values: dict[str, Any]) -> None:
+        columns = values["telemetry"]["columns"]
+        window = full_run.SUBMIT_NS, full_run.LAST_NS
+        mean = stat("power_mw", columns["t_ns"], columns["power_mw"], *window, milli=1)
+        gained = energy_between(columns["t_ns"], columns["energy_mj"], *window)
+        assert mean is not None
+        assert gained is not None
+        first, wanted = columns["energy_mj"][0], part_of(mean["mean_milli"] * (window[1] - window[0]) // 10**9)
+        start = energy_between(columns["t_ns"], columns["energy_mj"], columns["t_ns"][0], window[0]) or 0
+        columns["energy_mj"] = [first + (e - first - start) * wanted // gained + start for e in columns["energy_mj"]]
+
+    return edit
+
+
+def updated(first: int) -> Callable[[Path], Path]:
+    """Return a recipe whose counter grows 20 times, first in row `first` of those within the run."""
+    window = full_run.SUBMIT_NS, full_run.LAST_NS
+    mean = stat("power_mw", T_NS, LOG["power_mw"], *window, milli=1)
+    assert mean is not None
+    step = mean["mean_milli"] * (window[1] - window[0]) // 10**9 // 20
+    begin = first + sum(t < full_run.SUBMIT_NS for t in T_NS)
+
+    def edit(values: dict[str, Any]) -> None:
+        rows = range(full_run.READINGS)
+        values["telemetry"]["columns"]["energy_mj"] = [9 * 10**6 + step * min(max(n - begin + 1, 0), 20) for n in rows]
+
+    return full(edit, resum=True, summary__energy_mj=20 * step)
+
+
+def measured(duration_ms: int, clipped: int) -> Callable[[Path], Path]:
+    """Return a recipe of an adapted run in which so much was measured of its first target clip."""
+    clips = full_run.draft().descriptor["input"]["refs"]
+    quality = {"snr_millidb": 31_250, "clipped_samples": 3, "alignment_milli": -7_120, "outlier": False}
+    rows = [
+        quality | {"duration_ms": -(-c["frames"] * 1000 // c["sample_rate_hz"])} for c in clips if c["role"] == "target"
+    ]
+    rows[0] |= {"duration_ms": rows[0]["duration_ms"] + duration_ms, "clipped_samples": clipped}
+    return full(pins__adaptation__quality=rows)
+
+
+def unmeasured(highest_mw: int) -> Callable[[dict[str, Any]], None]:
+    """Return an edit after which no utilisation was measured, and power rose from 100 W to `highest_mw`."""
+    rows = range(full_run.READINGS)
+    powers = {row: 100_000 + row % 2 for row in rows} | {40: highest_mw}
+    return telemetry(util_gpu_pct=dict.fromkeys(rows, 0), power_mw=powers, energy_mj=dict.fromkeys(rows))
 
 
 def ended(t_ns: int) -> dict[str, Any]:
@@ -207,6 +281,14 @@ PAIRS = (
     Pair(rule="CLK03", name="back", ok=full(**stepped(-ALLOWED_NS)), bad=full(**stepped(-ALLOWED_NS - 1))),
     Pair(rule="CLK03", name="coarse", ok=full(**coarse(4)), bad=full(**coarse(5))),
     Pair(rule="CLK03", name="origin", ok=full(**origin(310)), bad=full(**origin(311))),
+    Pair(rule="CLK03", name="origin-digits", ok=full(**coarse_origin(2)), bad=full(**coarse_origin(3))),
+    Pair(
+        rule="CLK03",
+        name="rounded-up",
+        ok=full(**later_end(ALLOWED_NS + 1)),
+        bad=full(**later_end(ALLOWED_NS + 2)),
+    ),
+    Pair(rule="CLK08", name="digits", ok=full(**digits(8)), bad=full(**digits(7))),
     Pair(
         rule="CLK05",
         ok=full(timebase__uncertainty_ns=BOUND_NS),
@@ -303,6 +385,30 @@ PAIRS = (
             resum=True,
             channels__2__update_period_ns=50_000_000,
         ),
+        exit_code=0,
+    ),
+)
+PAIRS += (
+    Pair(
+        rule="TEL25",
+        name="less",
+        ok=full(counted(lambda mj: -(-85 * mj // 100)), resum=True),
+        bad=full(counted(lambda mj: -(-85 * mj // 100) - 1), resum=True),
+        exit_code=0,
+    ),
+    Pair(
+        rule="TEL25",
+        name="more",
+        ok=full(counted(lambda mj: 100 * mj // 85), resum=True),
+        bad=full(counted(lambda mj: 100 * mj // 85 + 1), resum=True),
+        exit_code=0,
+    ),
+    Pair(rule="TEL24", name="first-update", ok=updated(1), bad=updated(0)),
+    Pair(rule="PIN20", ok=measured(1, 3), bad=measured(2, 3)),
+    Pair(
+        rule="TEL26",
+        ok=full(unmeasured(149_999), resum=True),
+        bad=full(unmeasured(150_000), resum=True),
         exit_code=0,
     ),
 )

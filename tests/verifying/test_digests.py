@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import full_run
 import kit
 import pytest
 import refusals
@@ -100,6 +101,10 @@ def other_chunk(folder: Path) -> Path:
     return kit.artifact(folder, traces=edit)
 
 
+def weights_as_fed(value):
+    value["input"]["refs"][0]["fed"]["digest"] = value["pins"]["model"]["files"][0]["digest"]
+
+
 def salted_reused(folder: Path) -> Path:
     """Write the digest of the audio where the digest of a withheld text belongs."""
 
@@ -139,6 +144,7 @@ CASES = [
     kit.Case(rule="HSH10", slug="pattern", make=patched(pins__container_image="sha256:" + "deadbeef" * 8)),
     kit.Case(rule="HSH10", slug="nothing", make=patched(pins__container_image=digest.EMPTY_SHA256)),
     kit.Case(rule="HSH14", slug="text-is-audio", make=salted_reused),
+    kit.Case(rule="HSH14", slug="weights-were-fed", make=partial(full_run.artifact, patch=weights_as_fed)),
     kit.Case(rule="SEA02", slug="flipped", make=bytes_changed(unsealed)),
     kit.Case(
         rule="SEA04",

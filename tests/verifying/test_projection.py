@@ -96,6 +96,12 @@ CASES = [
         ("PRJ03", "null-for-a-trace", column("chunks", [None])),
     ]
 ] + [
+    kit.Case(
+        rule="CON11",
+        slug="no-audio",
+        make=partial(reshelved, edit=lambda table: table.drop_columns(["audio"])),
+        exit_code=4,
+    ),
     kit.Case(rule="CON17", slug="another-gpu", make=forged(GPU, b"NVIDIA Z" + GPU[8:])),
     kit.Case(rule="CON17", slug="sooner", make=forged(SUBMITTED, b"\1" + SUBMITTED[1:])),
     kit.Case(rule="CON14", slug="labels-for-a-number", make=partial(reshelved, metadata={"huggingface": LABELS})),

@@ -86,6 +86,14 @@ CASES = [
     case("CLK03", "stepped-forward", **stepped(ALLOWED_NS + 1)),
     case("CLK03", "stepped-back", **stepped(-ALLOWED_NS - 1)),
     case("CLK03", "origin-elsewhere", timebase__origin__utc=utc(1_000)),
+    # A warning of CLK02 keeps nothing from being asked.
+    case(
+        "CLK03",
+        "stepped-behind-a-warning",
+        also=("CLK02",),
+        timebase__snapshots__1__bracket_ns=100_001,
+        **stepped(ALLOWED_NS + 100_000),
+    ),
     case("CLK04", "not-synchronised", exit_code=0, timebase__clocks__1__sync__synced=False),
     case("CLK04", "nobody-knows", exit_code=0, timebase__clocks__1__sync__synced=absent("unknown")),
     case("CLK05", "too-small", timebase__uncertainty_ns=1),
