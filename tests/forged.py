@@ -741,6 +741,7 @@ def _relock(value: dict[str, Any]) -> None:
 
 HINTED = {
     "cpu-engine-version": "PIN23",
+    "cpu-stepped-clock": "CLK03",
     "cpu-python-of-tomorrow": "ENV12",
     "cpu-python-of-yesterday": "ENV12",
     "cpu-library-of-tomorrow": "ENV12",

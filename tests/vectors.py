@@ -354,4 +354,10 @@ def exact_bound(vector: dict[str, Any]) -> tuple[Fraction, int]:
     error, half, latency = (int(value) if isinstance(value, str) else 0 for value in known)
     resolution = int(clocks[channel["clock"] if channel else "host.monotonic"]["resolution_ns"])
     widest = max(bracket for _, _, bracket in places) + max(own, default=0)
-    return Fraction(widest + half, 2) + error + rate * distance + latency + resolution, 2
+    grain = sum(int(clocks[name]["resolution_ns"]) for name in ("host.utc", "host.monotonic"))
+    steps = [0]
+    for (t, utc, bracket), (later, utc_later, other) in pairwise(places):
+        gain = abs((utc_later - later) - (utc - t))
+        if gain > max(bracket, grain) + max(other, grain) + Fraction(500 * (later - t), 1_000_000):
+            steps.append(gain)
+    return Fraction(widest + half, 2) + error + rate * distance + latency + resolution + max(steps), 2

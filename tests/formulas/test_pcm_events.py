@@ -121,7 +121,7 @@ def test_a_trigger_that_counts_words_needs_places() -> None:
     with refusals.raises(Refused) as refused:
         opportunities_of(layer(trigger={"per_word_ppm": 1}), 100, 16_000)
     assert str(refused.value) == (
-        "layer x: its trigger counts what samples do not show: found per_word_ppm, "
+        "layer x: its trigger counts what samples do not show: found per_word, "
         "expected params.places, the frame of each opportunity"
     )
     assert opportunities_of(layer(trigger={"per_word_ppm": 1}, params={"places": [3]}), 100, 16_000) == [3]

@@ -252,7 +252,7 @@ def test_a_child_that_does_not_end_is_ended(fine, mode):
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts anonymous memory on Linux only")
 def test_a_child_that_takes_too_much_memory_is_stopped(fine):
     """Private memory is bounded."""
-    with pytest.raises(CommandFailed, match="runner odd failed: MemoryError"):
+    with pytest.raises(CommandFailed, match="runner odd failed: out of memory"):
         rerun_runner(fine, parameters={"mode": "memory"}, limits=ChildLimits(data_bytes=1 << 30))
 
 

@@ -15,10 +15,11 @@ import ttsartifact
 from reference_runner.errors import EvaluationError
 from reference_runner.evaluation.measuring import Yardsticks
 from reference_runner.evaluation.sharing import shared
+from reference_runner.laboratory.ablation import human
 from reference_runner.laboratory.ablation.human import choose_prompts, read_person
 from reference_runner.laboratory.ablation.targets import Clip
 from reference_runner.laboratory.product import __main__ as command
-from reference_runner.laboratory.product import figures, human, systems
+from reference_runner.laboratory.product import figures, systems
 from reference_runner.laboratory.product.material import PROMPT_DELIVERIES
 from reference_runner.laboratory.product.report import to_markdown
 from reference_runner.laboratory.product.systems import Part

@@ -13,10 +13,11 @@ import soundfile
 import ttsartifact
 from reference_runner.errors import EvaluationError
 from reference_runner.evaluation.intervals import Interval
+from reference_runner.laboratory.ablation import human
 from reference_runner.laboratory.ablation.human import choose_prompts
 from reference_runner.laboratory.ablation.targets import Clip
 from reference_runner.laboratory.product import __main__ as command
-from reference_runner.laboratory.product import figures, human, material, speed, systems
+from reference_runner.laboratory.product import figures, material, speed, systems
 from reference_runner.laboratory.product.report import to_markdown
 from reference_runner.laboratory.product.speed import Speed, speed_of
 from reference_runner.laboratory.product.systems import Part

@@ -315,8 +315,11 @@ def test_a_run_holds_ten_readings(inside, expected):
 )
 def test_memory_in_use_holds_the_files(used, size, expected):
     """10.6: a MiB is 1,048,576 bytes, and the most that was in use counts."""
-    files = {"/pins/model/files": [{"size": size - 1}, {"size": 1}]}
-    evidence = SimpleNamespace(trace=lambda name: Trace(name, {"mem_used_mib": used}), known=files.get, at=files.get)
+    files = [{"size": size - 1}, {"size": 1}]
+    evidence = SimpleNamespace(
+        trace=lambda name: Trace(name, {"mem_used_mib": used}),
+        entries=lambda pointer: enumerate(files if pointer == "/pins/model/files" else []),
+    )
     assert [hint.found for hint in looks()["TEL16"](evidence)] == expected
 
 

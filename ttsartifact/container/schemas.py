@@ -154,6 +154,8 @@ def reading(what: str, where: str) -> Iterator[None]:
         yield
     except Refused as error:
         raise error.at(where) from error
+    except InvalidDescriptor as error:
+        raise Refused(f"{error.message} (at {error.where})", where=where) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise Refused(
             f"{what} has an entry that is incomplete or of the wrong type", where=where, found=repr(error)

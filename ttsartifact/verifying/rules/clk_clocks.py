@@ -246,22 +246,25 @@ def _gain_words(
 ) -> tuple[str, Severity | None]:
     """Say what happened to a clock that gained too much between two snapshots; it is information if the file shows it.
 
-    A monotonic clock that counts suspends is never set: what it gains, the machine slept. UTC gains as much meanwhile,
-    or was set.
+    A monotonic clock that counts suspends is never set: what it gains, the machine slept, and UTC moved meanwhile. UTC
+    gains as much, or was set.
     """
     kinds = {clock["id"]: clock["kind"] for clock in timebase["clocks"]}
-    awake = [c["id"] for c in timebase["clocks"] if c["kind"] == "monotonic" and c["counts_suspend"] is True]
+    awake = {c["id"] for c in timebase["clocks"] if c["kind"] == "monotonic" and c["counts_suspend"] is True}
+    counts = first.clock in awake
+    others = {name for name in kinds if kinds[name] == "realtime"} if counts else awake - {timebase["origin"]["clock"]}
     gains = [
         drift_ns(a, b)
-        for name in awake
-        if name != timebase["origin"]["clock"]
+        for name in others
         for a, b in pairwise(snapshots_of(timebase, name))
         if a.t_ns < second.t_ns and b.t_ns > first.t_ns
     ]
-    slept = max(gains, default=0)
-    if slept > 0 and abs(drift_ns(first, second) - slept) <= allowed_ns:
+    gained = drift_ns(first, second)
+    slept = gained if counts else max(gains, default=0)
+    is_seen = any(abs(gain) > allowed_ns for gain in gains) if counts else abs(gained - slept) <= allowed_ns
+    if slept > 0 and is_seen:
         return f"the machine was suspended during the run, for {slept} ns", Severity.INFO
-    if gains and min(gains) >= -allowed_ns and kinds[first.clock] == "realtime":
+    if kinds[first.clock] == "realtime" and gains and min(gains) >= -allowed_ns:
         return "the clock was set during the run, as one that is never set shows", Severity.INFO
     return "the clock was stepped, slewed or stopped during the run", None
 
