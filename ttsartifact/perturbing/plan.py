@@ -38,21 +38,6 @@ _PROBABILITIES = ("per_word", "per_phoneme", "per_chunk", "per_frame", "per_pack
 _TRIGGERS = (*_PROBABILITIES, "rate_per_min", "at", "markov")
 _KNOWN = frozenset({"id", "kind", "stage", "length_ms", "clips", "params", "enabled", "bitrate_kbps", *_TRIGGERS})
 _LIMIT_BYTES = 1 << 20
-_PARAMETERS = dict.fromkeys(("sound_repetition", "word_repetition", "phrase_repetition"), "times") | {
-    "restart": "starts",
-    "gain_step": "gain_milli",
-    "clip": "ceiling_milli",
-    "click": "peak_milli",
-    "resample_warp": "ratio_milli",
-    "f0_jitter": "depth_milli",
-    "amp_shimmer": "depth_milli",
-    "dtx_gap": "level_milli",
-    "jitter_buffer_underrun": "fill",
-    "packet_loss": "conceal",
-    "bitrate_switch": "bitrates_bps",
-    "filled_pause": "word",
-}
-"""The parameter of each kind that has one (clause 6.7); `places` belongs to the trigger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +109,8 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
         near = difflib.get_close_matches(unknown[0], _KNOWN, n=1) if unknown else []
         found = f"{unknown[0]}" + (f"; did you mean {near[0]}?" if near else "") if unknown else "no id or no kind"
         raise Refused(f"{name}: not a layer", found=found, expected=", ".join(sorted(_KNOWN)))
-    kinds = [each["name"] for each in table("registry/imperfections")["imperfection"]]
-    if entry["kind"] not in kinds and not str(entry["kind"]).startswith("x-"):
+    kinds = {each["name"]: each for each in table("registry/imperfections")["imperfection"]}
+    if entry["kind"] not in list(kinds) and not str(entry["kind"]).startswith("x-"):
         raise Refused(f"{name}: not a kind of imperfection", found=entry["kind"], expected=", ".join(kinds))
     if not isinstance(entry.get("clips", []), list):
         raise Refused(f"{name}: clips: not a list", found=entry["clips"], expected='["FILE.wav", ...]')
@@ -144,7 +129,7 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
     if "bitrate_kbps" in entry:
         layer["bitrate_bps"] = _scaled(entry["bitrate_kbps"], 1_000, f"{name}: bitrate_kbps")
     schemas.require_kind("layer", layer, f"{name}: not a layer of the format")
-    known = {"places", _PARAMETERS.get(entry["kind"], "places")}
+    known = {"places", kinds.get(entry["kind"], {}).get("parameter", "places")}  # `places` belongs to the trigger
     if (other := sorted(layer["params"].keys() - known)) and not entry["kind"].startswith("x-"):
         message = f"{name}: {entry['kind']} has no such parameter"
         raise Refused(message, found=other[0], expected=" or ".join(sorted(known)))
