@@ -195,7 +195,7 @@ def test_what_is_broken_is_not_sealed_again(tmp_path: Path, named: str, file: st
 
 
 def test_a_new_seal_does_not_hide_a_trace_without_entry(tmp_path: Path) -> None:
-    """A list of traces of no shape leaves HSH06 unasked, and a broken seal makes the file BROKEN: it stays so."""
+    """A malformed list of traces keeps HSH06 from being run; the broken seal makes the file BROKEN, and it stays so."""
     path = kit.artifact(tmp_path, patch=kit.put(traces="none"))
     path.write_bytes(path.read_bytes().replace(b'"rows":', b'"rowz":', 1))
     assert verify(path)[0].verdict == "BROKEN"

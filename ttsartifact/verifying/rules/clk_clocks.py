@@ -14,6 +14,7 @@ from ttsartifact.formulas.timebase import (
     fraction_digits,
     from_utc,
     grain_ns,
+    rounded_up,
     snapshots_of,
     utc_bound,
 )
@@ -104,7 +105,7 @@ def agreeing_offsets(evidence: Evidence) -> Answer:
         asked = True
         grain = 10 ** (9 - fraction_digits(origin))
         bracket = max(utc[0].bracket_ns, grain_ns(timebase, utc[0].clock))
-        allowed = bracket + -(-MAX_DRIFT_PPM * utc[0].t_ns // 1_000_000) + grain - 1
+        allowed = bracket + rounded_up(MAX_DRIFT_PPM * utc[0].t_ns, 1_000_000) + grain - 1
         gap = from_utc(origin) - utc[0].offset_ns
         if abs(gap) > allowed:
             faults.append(
