@@ -60,7 +60,10 @@ class Verdict(StrEnum):
 
 
 class Mismatch(NamedTuple):
-    """One place where a rule does not hold: a JSON pointer, a byte offset or a frame, and both sides."""
+    """One place where a rule does not hold, or that is odd to a heuristic, and both sides.
+
+    `where` is a JSON pointer, a byte offset or a frame.
+    """
 
     where: str
     found: Any = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ttsartifact._starting import late_pattern, module_of
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.finding import Hint
+from ttsartifact.terms.finding import Hint, Mismatch
 from ttsartifact.verifying.evidence import Unsound
 from ttsartifact.verifying.hinting import LOOKS, hint
 from ttsartifact.verifying.rules.pin_contents import confusable_names
@@ -43,9 +43,9 @@ def hints_of(evidence: Evidence) -> tuple[Hint, ...]:
     """Return the hints of one artifact, in their order."""
     found: list[Hint] = []
     modules = [name for name, about in _MODULES.items() if not about or not all(map(evidence.lacks, about))]
-    for look in (*_OF_ANY_RUN.values(), *(look for name in modules for look in _looks_of(name).values())):
+    for key, look in (*_OF_ANY_RUN.items(), *(bound for name in modules for bound in _looks_of(name).items())):
         try:
-            found += look(evidence)
+            found += (Hint(key, seen.where, seen.message, seen.found) for seen in look(evidence))
         except (Unsound, TtsArtifactError):
             continue
     return tuple(found)
@@ -63,26 +63,23 @@ def _looks_of(name: str) -> dict[str, Look]:
 
 
 @hint("CAN07")
-def normal_form(evidence: Evidence) -> Iterator[Hint]:
+def normal_form(evidence: Evidence) -> Iterator[Mismatch]:
     """Words for people are in NFC and hold no control character (clause 4.1)."""
     for where in ("/input/text/value", "/run/notes"):
         text = evidence.known(where)
         if isinstance(text, str) and not text.isascii() and not unicodedata.is_normalized("NFC", text):
-            yield Hint(
-                id="CAN07", where=where, message="not in normal form NFC, so the same words can have a different digest"
-            )
+            yield Mismatch(where=where, message="not in normal form NFC, so the same words can have a different digest")
         if isinstance(text, str) and (found := _CONTROL.search(text)):
-            yield Hint(id="CAN07", where=where, found=f"U+{ord(found[0]):04X}", message="a control character in a text")
+            yield Mismatch(where=where, found=f"U+{ord(found[0]):04X}", message="a control character in a text")
 
 
 @hint("HSH15")
-def guessable_text(evidence: Evidence) -> Iterator[Hint]:
+def guessable_text(evidence: Evidence) -> Iterator[Mismatch]:
     """A short text that is withheld has a salted digest (clause 11)."""
     value, size = evidence.at("/input/text/value"), evidence.known("/input/text/size")
     withheld = is_absent(value) and value["reason"] == "withheld"
     if withheld and size <= _GUESSABLE_BYTES and evidence.known("/input/text/form") != "salted":
-        yield Hint(
-            id="HSH15",
+        yield Mismatch(
             where="/input/text/form",
             found=f"{size} bytes, unsalted",
             message="a short text is withheld, but its unsalted digest allows checking a guess",
@@ -93,33 +90,30 @@ hint("PIN16")(confusable_names)
 
 
 @hint("REF07")
-def clip_licence(evidence: Evidence) -> Iterator[Hint]:
+def clip_licence(evidence: Evidence) -> Iterator[Mismatch]:
     """Each reference says its licence, or the consent of who speaks (clause 5.6)."""
     for where, entry in evidence.entries("/input/refs"):
         origin = entry["origin"]
         if not is_absent(origin) and origin["kind"] != "synthetic" and not {"license", "consent"} & set(origin):
-            yield Hint(
-                id="REF07", where=f"{where}/origin", message="neither a licence nor a consent is stated for this voice"
-            )
+            yield Mismatch(where=f"{where}/origin", message="neither a licence nor a consent is stated for this voice")
 
 
 @hint("TXT02")
-def front_end_output(evidence: Evidence) -> Iterator[Hint]:
+def front_end_output(evidence: Evidence) -> Iterator[Mismatch]:
     """Who names a front end outside the model gives the digest of what it made (clause 5.4)."""
     engine = evidence.known("/pins/engine") or {}
     apart = [one for one in evidence.known("/pins/frontend") or () if one.get("digest") != engine.get("digest")]
     if apart and evidence.known("/pins/model") is not None:
         made = [evidence.known("/input/normalised_text"), evidence.known("/input/phonemes")]
         if made == [None, None]:
-            yield Hint(
-                id="TXT02",
+            yield Mismatch(
                 where="/input/phonemes",
                 message="a front end is named, but the normalised text and the phonemes are not stated",
             )
 
 
 @hint("TIM05")
-def plausible_speed(evidence: Evidence) -> Iterator[Hint]:
+def plausible_speed(evidence: Evidence) -> Iterator[Mismatch]:
     """The real-time factor is between 1/10,000 and 100 (clause 7.4)."""
     frames, rate = evidence.known("/audio/frames"), evidence.known("/audio/sample_rate_hz")
     took = evidence.known("/run/times/t_last_token_ns") - evidence.known("/run/times/t_submit_ns")
@@ -127,8 +121,7 @@ def plausible_speed(evidence: Evidence) -> Iterator[Hint]:
         return
     lasts = frames * 1_000_000_000 // rate
     if lasts and not lasts <= took * 10_000 <= 1_000_000 * lasts:
-        yield Hint(
-            id="TIM05",
+        yield Mismatch(
             where="/run/times",
             found=f"{took} ns for {lasts} ns of audio",
             message="much faster or much slower than speech engines are",
@@ -136,12 +129,11 @@ def plausible_speed(evidence: Evidence) -> Iterator[Hint]:
 
 
 @hint("TIM07")
-def plausible_first_sound(evidence: Evidence) -> Iterator[Hint]:
+def plausible_first_sound(evidence: Evidence) -> Iterator[Mismatch]:
     """The first audio came no sooner than 1 ms after the request (clause 7.4)."""
     took = evidence.known("/run/times/t_first_token_ns") - evidence.known("/run/times/t_submit_ns")
     if 0 <= took < 1_000_000:
-        yield Hint(
-            id="TIM07",
+        yield Mismatch(
             where="/run/times/t_first_token_ns",
             found=f"{took} ns",
             message="the first audio came sooner than an engine can answer",
@@ -149,7 +141,7 @@ def plausible_first_sound(evidence: Evidence) -> Iterator[Hint]:
 
 
 @hint("AUD08")
-def effective_bits(evidence: Evidence) -> Iterator[Hint]:
+def effective_bits(evidence: Evidence) -> Iterator[Mismatch]:
     """Not every sample of 24 or 32 bits ends in eight zero bits (clause 6.1)."""
     width = {"pcm_s24": 3, "pcm_s32": 4}.get(evidence.known("/audio/subtype"), 0)
     pcm = evidence.pcm_opening if width else b""
@@ -159,8 +151,7 @@ def effective_bits(evidence: Evidence) -> Iterator[Hint]:
     while empty < width - 1 and not any(pcm[empty::width]):
         empty += 1
     if empty:
-        yield Hint(
-            id="AUD08",
+        yield Mismatch(
             where="/audio/bit_depth",
             found=f"{8 * (width - empty)} bits in use",
             message="the lowest bits of every sample are zero: these samples had fewer bits once",
@@ -168,7 +159,7 @@ def effective_bits(evidence: Evidence) -> Iterator[Hint]:
 
 
 @hint("AUD10")
-def no_clipping(evidence: Evidence) -> Iterator[Hint]:
+def no_clipping(evidence: Evidence) -> Iterator[Mismatch]:
     """No three samples in a row are at full scale (clause 6.1)."""
     if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
         return
@@ -182,12 +173,12 @@ def no_clipping(evidence: Evidence) -> Iterator[Hint]:
         while place >= 0 and place % 2:
             place = pcm.find(run, place + 1)
         if place >= 0:
-            yield Hint(id="AUD10", where=f"frame {place // 2}", message="samples in a row at full scale: clipped")
+            yield Mismatch(where=f"frame {place // 2}", message="samples in a row at full scale: clipped")
             return
 
 
 @hint("AUD11")
-def no_silence(evidence: Evidence) -> Iterator[Hint]:
+def no_silence(evidence: Evidence) -> Iterator[Mismatch]:
     """The samples are not all equal (clause 6.1)."""
     wave, pcm = evidence.artifact.wave, evidence.pcm_opening
     frame = pcm[: wave.format.frame_bytes] if wave is not None else b""
@@ -195,11 +186,11 @@ def no_silence(evidence: Evidence) -> Iterator[Hint]:
     begins = len(pcm) > len(frame) and pcm[: 32 * len(frame)] == (frame * 32)[: len(pcm)]
     if begins and pcm == frame * (len(pcm) // len(frame)):
         found = f"0x{frame[:8][::-1].hex()} in every frame"
-        yield Hint(id="AUD11", where="/audio", found=found, message="every sample has the same value")
+        yield Mismatch(where="/audio", found=found, message="every sample has the same value")
 
 
 @hint("TEL08")
-def load_and_power(evidence: Evidence) -> Iterator[Hint]:
+def load_and_power(evidence: Evidence) -> Iterator[Mismatch]:
     """Power is higher where utilisation is high than where it is low (clause 6.4)."""
     telemetry = evidence.trace("telemetry")
     if telemetry is None:
@@ -211,8 +202,7 @@ def load_and_power(evidence: Evidence) -> Iterator[Hint]:
     ]
     busy, idle = [p for u, p in both if u >= 80], [p for u, p in both if u <= 10]
     if len(busy) >= 5 and len(idle) >= 5 and sum(busy) * len(idle) < sum(idle) * len(busy):
-        yield Hint(
-            id="TEL08",
+        yield Mismatch(
             where="trace/telemetry/columns/power_mw",
             found=f"{sum(busy) // len(busy)} mW under load, {sum(idle) // len(idle)} mW without",
             message="power is lower under load: readings of two devices?",
@@ -220,7 +210,7 @@ def load_and_power(evidence: Evidence) -> Iterator[Hint]:
 
 
 @hint("TEL13")
-def fine_sampling(evidence: Evidence) -> Iterator[Hint]:
+def fine_sampling(evidence: Evidence) -> Iterator[Mismatch]:
     """A run holds at least ten readings (clause 6.4)."""
     telemetry = evidence.trace("telemetry")
     if telemetry is None or not telemetry.rows:
@@ -228,8 +218,7 @@ def fine_sampling(evidence: Evidence) -> Iterator[Hint]:
     start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
     within = sum(start <= t_ns <= end for t_ns in telemetry.columns["t_ns"])
     if within < 10:
-        yield Hint(
-            id="TEL13",
+        yield Mismatch(
             where="trace/telemetry",
             found=f"{within} readings",
             message="fewer than 10 readings fall within the run",
@@ -237,14 +226,13 @@ def fine_sampling(evidence: Evidence) -> Iterator[Hint]:
 
 
 @hint("TEL16")
-def room_for_weights(evidence: Evidence) -> Iterator[Hint]:
+def room_for_weights(evidence: Evidence) -> Iterator[Mismatch]:
     """The memory in use holds at least the files of the pinned model (clause 6.4)."""
     telemetry = evidence.trace("telemetry")
     used = [] if telemetry is None else [mib for mib in telemetry.columns["mem_used_mib"] if mib is not None]
     weights = sum(entry["size"] for _, entry in evidence.entries("/pins/model/files"))
     if used and max(used) * _MIB < weights:
-        yield Hint(
-            id="TEL16",
+        yield Mismatch(
             where="trace/telemetry/columns/mem_used_mib",
             found=f"at most {max(used)} MiB for {weights} bytes of files",
             message="the memory in use is smaller than the model",

@@ -1,6 +1,7 @@
 """What heuristics look at (hints.toml, clause 10.6), one file for each kind; `hints` asks them all.
 
-Each heuristic is bound to its id of hints.toml, in the order in which they run and are reported.
+Each heuristic yields mismatches, as a rule does, and is bound to its id of hints.toml, in the order in which they run
+and are reported.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ttsartifact.terms.finding import Hint
+    from ttsartifact.terms.finding import Mismatch
     from ttsartifact.verifying.evidence import Evidence
 
-    Look = Callable[[Evidence], Iterator[Hint]]
+    Look = Callable[[Evidence], Iterator[Mismatch]]
 
 __all__ = ["LOOKS", "hint"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.finding import Hint
+from ttsartifact.terms.finding import Mismatch
 from ttsartifact.verifying.hinting import hint
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _ARM_MODELS = late_pattern(r"\b(apple m\d|neoverse|cortex|graviton|ampere|snapdr
 
 
 @hint("ENV11")
-def known_model(evidence: Evidence) -> Iterator[Hint]:
+def known_model(evidence: Evidence) -> Iterator[Mismatch]:
     """A device's memory, power limit and clock are those of its model (registry/devices.toml)."""
     table = _spec.table("registry/devices")
     kind = evidence.known("/generation/device")
@@ -40,14 +40,14 @@ def known_model(evidence: Evidence) -> Iterator[Hint]:
         vendor = next((name for name, words in table["vendors"].items() if _holds(device["model"], words)), None)
         makers = table["makers"].get(kind)
         if vendor is not None and makers is not None and vendor not in makers:
-            yield Hint(id="ENV11", where=f"{where}/model", found=device["model"], message=f"not a device of {kind}")
+            yield Mismatch(where=f"{where}/model", found=device["model"], message=f"not a device of {kind}")
         entry = max((e for e in table["device"] if _holds(device["model"], [e["name"]])), key=_length, default=None)
         if entry is not None and not _holds(device["model"], table["other_boards"]):
             yield from _beyond_model(where, device, entry, table["tolerance"])
 
 
 @hint("ENV12")
-def one_machine(evidence: Evidence) -> Iterator[Hint]:
+def one_machine(evidence: Evidence) -> Iterator[Mismatch]:
     """Processor, system, libraries and driver are of one machine (clause 6.6)."""
     yield from _processor(evidence)
     yield from _libraries(evidence)
@@ -81,7 +81,9 @@ def _length(entry: dict[str, Any]) -> int:
     return len(entry["name"])
 
 
-def _beyond_model(where: str, device: dict[str, Any], entry: dict[str, Any], slack: dict[str, int]) -> Iterator[Hint]:
+def _beyond_model(
+    where: str, device: dict[str, Any], entry: dict[str, Any], slack: dict[str, int]
+) -> Iterator[Mismatch]:
     memory, limit, clock = (device[key] for key in ("memory_mib", "power_limit_mw", "max_clock_mhz"))
     whole = is_absent(device["partition"])
     if whole and not is_absent(memory):
@@ -98,8 +100,8 @@ def _beyond_model(where: str, device: dict[str, Any], entry: dict[str, Any], sla
         yield _other(f"{where}/max_clock_mhz", f"{clock} MHz", f"{entry['clock_mhz']} MHz", entry)
 
 
-def _other(where: str, found: str, usual: str, entry: dict[str, Any]) -> Hint:
-    return Hint(id="ENV11", where=where, found=found, message=f"{_title(entry['name'])} has {usual}")
+def _other(where: str, found: str, usual: str, entry: dict[str, Any]) -> Mismatch:
+    return Mismatch(where=where, found=found, message=f"{_title(entry['name'])} has {usual}")
 
 
 def _title(name: str) -> str:
@@ -113,11 +115,11 @@ def _title(name: str) -> str:
     return f"{'an' if spelled[0] in _SPOKEN_WITH_A_VOWEL else 'a'} {spelled}"
 
 
-def _odd(where: str, found: Any, message: str) -> Hint:
-    return Hint(id="ENV12", where=where, found=found, message=message)
+def _odd(where: str, found: Any, message: str) -> Mismatch:
+    return Mismatch(where=where, found=found, message=message)
 
 
-def _processor(evidence: Evidence) -> Iterator[Hint]:
+def _processor(evidence: Evidence) -> Iterator[Mismatch]:
     machine = evidence.known("/env/os/machine") or ""
     folded = machine.lower()
     x86, arm = (any(word in folded for word in words) for words in (_X86, _ARM))
@@ -132,7 +134,7 @@ def _processor(evidence: Evidence) -> Iterator[Hint]:
         yield _odd("/env/cpu/model", model, f"not a processor of {machine}")
 
 
-def _libraries(evidence: Evidence) -> Iterator[Hint]:
+def _libraries(evidence: Evidence) -> Iterator[Mismatch]:
     kind, libc = evidence.known("/generation/device"), evidence.known("/env/os/libc") or ""
     system = (evidence.known("/env/os/name") or "").lower()
     glibc: list[str] = _spec.table("registry/lists")["glibc_systems"]
@@ -154,7 +156,7 @@ def _libraries(evidence: Evidence) -> Iterator[Hint]:
     yield from _drivers(evidence, cuda)
 
 
-def _unknown_versions(evidence: Evidence) -> Iterator[Hint]:
+def _unknown_versions(evidence: Evidence) -> Iterator[Mismatch]:
     """Yield versions that nobody published, of Python and of the C library."""
     majors: dict[str, list[str]] = _spec.table("registry/lists")["majors"]
     python, libc = evidence.known("/env/python"), evidence.known("/env/os/libc")
@@ -178,7 +180,7 @@ def _year_of(evidence: Evidence) -> str:
     return began[:4]
 
 
-def _drivers(evidence: Evidence, cuda: str | None) -> Iterator[Hint]:
+def _drivers(evidence: Evidence, cuda: str | None) -> Iterator[Mismatch]:
     least = _spec.table("registry/devices")["cuda_drivers"].get((cuda or "").partition(".")[0])
     for where, device in evidence.entries("/env/devices"):
         driver = device["driver"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
-from ttsartifact.terms.finding import Hint
+from ttsartifact.terms.finding import Mismatch
 from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.pin_contents import locked_lines, normalised, scheme_of
 from ttsartifact.verifying.rules.sch_schema import names_of
@@ -22,18 +22,18 @@ _LOOK_LIKE_LATIN = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPT
 
 
 @hint("SCH12")
-def one_script(evidence: Evidence) -> Iterator[Hint]:
+def one_script(evidence: Evidence) -> Iterator[Mismatch]:
     """A name is of one script, in characters that have no plainer form (clause 4.5)."""
     for where, name in names_of(evidence):
         scripts = {unicodedata.name(ch, "").partition(" ")[0] for ch in name if ch.isalpha()}
         if "LATIN" in scripts and scripts & _LOOK_LIKE_LATIN:
-            yield Hint(id="SCH12", where=where, found=name, message="letters of two scripts that look alike")
+            yield Mismatch(where=where, found=name, message="letters of two scripts that look alike")
         elif unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
-            yield Hint(id="SCH12", where=where, found=name, message="characters that look like plainer ones")
+            yield Mismatch(where=where, found=name, message="characters that look like plainer ones")
 
 
 @hint("PIN22")
-def known_scheme(evidence: Evidence) -> Iterator[Hint]:
+def known_scheme(evidence: Evidence) -> Iterator[Mismatch]:
     """An address has a scheme that common tools can follow, or none (clause 5.2)."""
     lists = _spec.table("registry/lists")
     for where, repository in evidence.repositories():
@@ -41,11 +41,11 @@ def known_scheme(evidence: Evidence) -> Iterator[Hint]:
         if scheme is None or len(scheme) == 1 or "." in scheme:
             continue
         if scheme not in lists["schemes"] and scheme not in lists["refused_schemes"]:
-            yield Hint(id="PIN22", where=f"{where}/uri", found=scheme, message="a scheme that few tools can follow")
+            yield Mismatch(where=f"{where}/uri", found=scheme, message="a scheme that few tools can follow")
 
 
 @hint("PIN23")
-def one_version(evidence: Evidence) -> Iterator[Hint]:
+def one_version(evidence: Evidence) -> Iterator[Mismatch]:
     """What is named as a package, an engine, a library and a recorder has one version (clause 5.3)."""
     versions: dict[str, str] = {}
     for where, package in evidence.entries("/env/packages"):
@@ -87,7 +87,5 @@ def _alike(one: str, other: str) -> bool:
     return a == b and (not mark_a or not mark_b or local_a == local_b)
 
 
-def _another(where: str, found: str, expected: str) -> Hint:
-    return Hint(
-        id="PIN23", where=where, found=f"{found} and {expected}", message="two versions are stated for one component"
-    )
+def _another(where: str, found: str, expected: str) -> Mismatch:
+    return Mismatch(where=where, found=f"{found} and {expected}", message="two versions are stated for one component")

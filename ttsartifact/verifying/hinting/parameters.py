@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact.terms.finding import Hint
+from ttsartifact.terms.finding import Mismatch
 from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.repeated import REPEATED, named_by
 
@@ -23,7 +23,7 @@ _OPTIONS = frozenset(
 
 
 @hint("ENV13")
-def other_parameters(evidence: Evidence) -> Iterator[Hint]:
+def other_parameters(evidence: Evidence) -> Iterator[Mismatch]:
     """Parameters, options and flags that repeat a field mostly say what the field says (clause 4.10)."""
     named = named_by("parameters")
     for key, value in evidence.at("/generation/params").items():
@@ -41,21 +41,21 @@ def other_parameters(evidence: Evidence) -> Iterator[Hint]:
     yield from _served(evidence)
     stages = [entry["stage"] for _, entry in evidence.entries("/generation/seeds")]
     for stage in sorted({stage for stage in stages if stages.count(stage) > 1}):
-        yield Hint(id="ENV13", where="/generation/seeds", found=stage, message="a stage with two seeds")
+        yield Mismatch(where="/generation/seeds", found=stage, message="a stage with two seeds")
 
 
 @hint("ENV14")
-def sound_exit(evidence: Evidence) -> Iterator[Hint]:
+def sound_exit(evidence: Evidence) -> Iterator[Mismatch]:
     """The recorded command ended with status 0, and a server answered below 400 (clauses 6.6 and 7.8)."""
     status, answered = evidence.known("/generation/command/exit_status"), evidence.known("/run/request/status")
     if status:
-        yield Hint(id="ENV14", where="/generation/command/exit_status", found=status, message="the command failed")
+        yield Mismatch(where="/generation/command/exit_status", found=status, message="the command failed")
     if answered is not None and answered >= _REFUSED:
-        yield Hint(id="ENV14", where="/run/request/status", found=answered, message="the server refused the request")
+        yield Mismatch(where="/run/request/status", found=answered, message="the server refused the request")
 
 
 @hint("SCH13")
-def fitting_places(evidence: Evidence) -> Iterator[Hint]:
+def fitting_places(evidence: Evidence) -> Iterator[Mismatch]:
     """No two places of the descriptor hold values that exclude each other (clause 4.10)."""
     for row in _spec.table("registry/contradictions")["row"]:
         held = evidence.known(row["each"]) if "each" in row else None
@@ -63,7 +63,7 @@ def fitting_places(evidence: Evidence) -> Iterator[Hint]:
         for base in bases if "each" in row else [""]:
             if _is_met(evidence, base, row):
                 where = _place(base, next(iter(row["when"])))
-                yield Hint(id="SCH13", where=where, found=_words(evidence.known(where)), message=row["says"])
+                yield Mismatch(where=where, found=_words(evidence.known(where)), message=row["says"])
 
 
 def _is_met(evidence: Evidence, base: str, row: dict[str, Any]) -> bool:
@@ -106,15 +106,13 @@ def _words(value: Any) -> str:
     return "-" if value is None else "{}" if isinstance(value, dict) else str(value).lower()
 
 
-def _told(evidence: Evidence, where: str, field: str, value: Any) -> Iterator[Hint]:
+def _told(evidence: Evidence, where: str, field: str, value: Any) -> Iterator[Mismatch]:
     statements = REPEATED[field].differing(evidence, value)
     if statements is not None:
-        yield Hint(
-            id="ENV13", where=where, found=statements[1], message=f"the run states a different {REPEATED[field].name}"
-        )
+        yield Mismatch(where=where, found=statements[1], message=f"the run states a different {REPEATED[field].name}")
 
 
-def _extended(evidence: Evidence) -> Iterator[Hint]:
+def _extended(evidence: Evidence) -> Iterator[Mismatch]:
     """Yield what a registered extension says of a field that says something else."""
     held = evidence.at("/ext") or {}
     for extension in _spec.table("registry/lists")["extension"]:
@@ -126,10 +124,10 @@ def _extended(evidence: Evidence) -> Iterator[Hint]:
             is_counted = isinstance(value, list) and type(stated) is int and bool(value) != bool(stated)
             if is_other or is_counted or (isinstance(value, list) and value and stated is True):
                 where = f"/ext/{extension['name']}/{path}"
-                yield Hint(id="ENV13", where=where, found=value, message=f"{pointer} states {stated}")
+                yield Mismatch(where=where, found=value, message=f"{pointer} states {stated}")
 
 
-def _served(evidence: Evidence) -> Iterator[Hint]:
+def _served(evidence: Evidence) -> Iterator[Mismatch]:
     """Yield what a server stated of itself in a header and the run states otherwise (clause 7.8)."""
     for where, header in evidence.entries("/run/request/stated"):
         name = header["name"].lower()
@@ -138,7 +136,7 @@ def _served(evidence: Evidence) -> Iterator[Hint]:
         words = re.split("[:@]", header["value"].strip())[-len(fields) :] if fields else []
         for field, word in zip(fields, words, strict=False):  # a header of too few words is kept as it is
             if (stated := evidence.known(field)) is not None and str(stated).lower() != word.lower():
-                yield Hint(id="ENV13", where=f"{where}/value", found=word, message=f"{field} states {stated}")
+                yield Mismatch(where=f"{where}/value", found=word, message=f"{field} states {stated}")
 
 
 def _within(held: Any, path: str) -> Any:
@@ -147,7 +145,7 @@ def _within(held: Any, path: str) -> Any:
     return held
 
 
-def _loose(evidence: Evidence) -> Iterator[Hint]:
+def _loose(evidence: Evidence) -> Iterator[Mismatch]:
     """Yield flags that let kernels differ from call to call, beside the promise of the same samples."""
     loose: list[str] = _spec.table("registry/lists")["loose_flags"]
     promised = evidence.known("/generation/determinism/class")
@@ -157,7 +155,7 @@ def _loose(evidence: Evidence) -> Iterator[Hint]:
         folded = re.sub(r"[^a-z.=]", "", flag.lower())
         if folded.endswith(tuple(loose)):
             where = f"/generation/determinism/flags/{place}"
-            yield Hint(id="ENV13", where=where, found=flag, message=f"kernels under this flag are not {promised}")
+            yield Mismatch(where=where, found=flag, message=f"kernels under this flag are not {promised}")
 
 
 def _option(word: str, after: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.logs import energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.finding import Hint
+from ttsartifact.terms.finding import Mismatch
 from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.tel_power import late_calibrations, powers_behind, weaker_walls
 
@@ -36,7 +36,7 @@ _STANDING_MJ, _SURE_MJ = 1_000, 20_000  # made beside a counter of known updates
 
 
 @hint("TEL20")
-def energy_of_power(evidence: Evidence) -> Iterator[Hint]:
+def energy_of_power(evidence: Evidence) -> Iterator[Mismatch]:
     """An energy counter rises by what the power makes over the run, and never stands while power flows (6.5)."""
     telemetry = evidence.trace("telemetry")
     start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
@@ -61,8 +61,7 @@ def energy_of_power(evidence: Evidence) -> Iterator[Hint]:
         return
     made_mj = power["mean_milli"] * (end - start) // (1000 * _SECOND_NS)
     if made_mj and abs(counted - made_mj) * 100 > (_SHORT_APART_PERCENT if is_short else _APART_PERCENT) * made_mj:
-        yield Hint(
-            id="TEL20",
+        yield Mismatch(
             where="trace/telemetry/columns/energy_mj",
             found=f"{counted} mJ counted, {made_mj} mJ by the power",
             message="the energy counter and the power readings disagree",
@@ -81,7 +80,7 @@ def _holds_its_level(columns: dict[str, Any], start: int, end: int) -> bool:
     return _is_steady(read, start, end)
 
 
-def _standing_counter(evidence: Evidence, columns: dict[str, Any], stands: list[tuple[int, int]]) -> Hint | None:
+def _standing_counter(evidence: Evidence, columns: dict[str, Any], stands: list[tuple[int, int]]) -> Mismatch | None:
     """Return the hint on the longest time over which the counter stands, if its updates and the power speak against."""
     if not stands:
         return None
@@ -93,8 +92,7 @@ def _standing_counter(evidence: Evidence, columns: dict[str, Any], stands: list[
     made_mj = power["mean_milli"] * (end - start) // _SECOND_NS
     if made_mj < (_STANDING_MJ if period else _SURE_MJ):
         return None
-    return Hint(
-        id="TEL20",
+    return Mismatch(
         where="trace/telemetry/columns/energy_mj",
         found=f"no rise over {(end - start) // 1_000_000} ms, {made_mj} mJ by the power",
         message="the energy counter stands still while power flows",
@@ -111,7 +109,7 @@ def _counter_period_ns(evidence: Evidence, stands: list[tuple[int, int]]) -> int
 
 
 @hint("TEL21")
-def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
+def load_at_limit(evidence: Evidence) -> Iterator[Mismatch]:
     """A device that draws twice its idle power, or is near its limit, is in use and not at its idle clock (6.4)."""
     telemetry = evidence.trace("telemetry")
     devices = evidence.known("/env/devices") or []
@@ -123,8 +121,7 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     power, used, clock = (_held(telemetry.columns[key], within) for key in ("power_mw", "util_gpu_pct", "clock_mhz"))
     if evidence.known("/generation/device") == "cpu" and len(used) >= _FEW and sum(used) >= _BUSY_PERCENT * len(used):
         where, found = "/generation/device", f"cpu, while a device was in use for {sum(used) // len(used)} %"
-        yield Hint(
-            id="TEL21",
+        yield Mismatch(
             where=where,
             found=found,
             message="an accelerator was busy although the run states the CPU as its device",
@@ -133,18 +130,15 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     hot = len(power) >= _FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
     if hot and len(used) >= _FEW and not any(used):
         where, found = "trace/telemetry/columns/util_gpu_pct", "0 in all readings of the run"
-        yield Hint(id="TEL21", where=where, found=found, message="the power of a busy device, but it was not in use")
+        yield Mismatch(where=where, found=found, message="the power of a busy device, but it was not in use")
     most = devices[0]["max_clock_mhz"]
     if hot and len(clock) >= _FEW and not is_absent(most) and max(clock) * 4 < most:
         where, found = "trace/telemetry/columns/clock_mhz", f"at most {max(clock)} of {most} MHz"
-        yield Hint(
-            id="TEL21", where=where, found=found, message="the device drew the power of a busy device at a low clock"
-        )
+        yield Mismatch(where=where, found=found, message="the device drew the power of a busy device at a low clock")
     reasons = _held(telemetry.columns["clock_event_reasons"], within)
     where = "trace/telemetry/columns/clock_event_reasons"
     if hot and len(reasons) >= _FEW and all(each & _IDLE for each in reasons):
-        yield Hint(
-            id="TEL21",
+        yield Mismatch(
             where=where,
             found="idle in all readings of the run",
             message="the device drew power while its clocks state that it was idle",
@@ -152,8 +146,7 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     capped = [limit * _CAPPED_PERCENT // 100 > each for each in power]
     if len(reasons) >= _FEW and capped and all(capped) and all(each & _POWER_CAP for each in reasons):
         found = f"slowed by its power limit at {max(power) // 1000} of {limit // 1000} W"
-        yield Hint(
-            id="TEL21",
+        yield Mismatch(
             where=where,
             found=found,
             message="a power limit is the stated reason, but the power was far below it",
@@ -162,34 +155,32 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     warmth = _held(telemetry.columns["temperature_c"], within)
     if warmth and max(warmth) < _COOL_C and any(each & _HEAT for each in reasons):
         found = f"slowed by heat at {max(warmth)} degC at most"
-        yield Hint(
-            id="TEL21",
+        yield Mismatch(
             where=where,
             found=found,
             message="heat is the stated reason, but no device slows down at this temperature",
         )
 
 
-def _leaps(columns: dict[str, Any]) -> Iterator[Hint]:
+def _leaps(columns: dict[str, Any]) -> Iterator[Mismatch]:
     """Yield temperatures that no cooler can change so fast, and clocks of a memory that nobody makes."""
     read = [each for each in zip(columns["t_ns"], columns["temperature_c"], strict=True) if each[1] is not None]
     for (sooner, cold), (later, warm) in pairwise(read):
         if later - sooner <= _SECOND_NS and abs(warm - cold) > _LEAP_C:
             where, found = "trace/telemetry/columns/temperature_c", f"{cold} and {warm} degC within a second"
-            yield Hint(id="TEL21", where=where, found=found, message="no device warms up or cools down this fast")
+            yield Mismatch(where=where, found=found, message="no device warms up or cools down this fast")
             break
     clocks = [clock for clock in columns["mem_clock_mhz"] if clock is not None]
     if clocks and max(clocks) > _MEMORY_MHZ:
         where, found = "trace/telemetry/columns/mem_clock_mhz", f"{max(clocks)} MHz"
-        yield Hint(id="TEL21", where=where, found=found, message="no device has a memory clock this high")
+        yield Mismatch(where=where, found=found, message="no device has a memory clock this high")
 
 
 @hint("TEL22")
-def wall_and_device(evidence: Evidence) -> Iterator[Hint]:
+def wall_and_device(evidence: Evidence) -> Iterator[Mismatch]:
     """A meter sees at least what the device sees, was calibrated before, and is read no faster than it measures."""
     if not {"power", "energy"} & set(evidence.profiles):  # of a claim TEL17 asks it
-        for seen in (*weaker_walls(evidence), *late_calibrations(evidence)):
-            yield Hint(id="TEL22", where=seen.where, found=seen.found, message=seen.message)
+        yield from (*weaker_walls(evidence), *late_calibrations(evidence))
     yield from _standing_meters(evidence)
     for where, channel in evidence.entries("/channels"):
         rate = channel.get("rate_mhz")
@@ -197,18 +188,17 @@ def wall_and_device(evidence: Evidence) -> Iterator[Hint]:
         drawn = [] if own is None or channel["unit"] != "mW" else [each for each in own.columns["value"] if each]
         if drawn and sum(drawn) > len(drawn) * _MOST_WALL_MW:
             found = f"{sum(drawn) // len(drawn) // 1000} W in the mean"
-            yield Hint(id="TEL22", where=where, found=found, message="no machine draws so much")
+            yield Mismatch(where=where, found=found, message="no machine draws so much")
         if "meter" in channel and type(rate) is int and rate > 2 * channel["meter"]["rate_mhz"]:
             found = f"{rate} mHz of a meter of {channel['meter']['rate_mhz']} mHz"
-            yield Hint(
-                id="TEL22",
+            yield Mismatch(
                 where=f"{where}/rate_mhz",
                 found=found,
                 message="the channel was read faster than it measures",
             )
 
 
-def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
+def _standing_meters(evidence: Evidence) -> Iterator[Mismatch]:
     """Yield each meter that hardly moved while the power of the device behind it did, each averaged as it measures."""
     read = list(powers_behind(evidence))
     own = [powers for _, channel, powers in read if channel["source"] == "nvml"]
@@ -224,8 +214,7 @@ def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
         caused = max(_levels(each, start, end, windows)[1] for each in own)
         if caused * 100 > level * _MOVED_PERCENT and moved * 100 < caused * _MOVED_PERCENT:
             found = f"{moved // 1_000} mW, beside the device's {caused // 1_000} mW"
-            yield Hint(
-                id="TEL22",
+            yield Mismatch(
                 where=where,
                 found=found,
                 message="the power of the meter stands still while that of the device changes",
@@ -233,12 +222,12 @@ def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
 
 
 @hint("TEL23")
-def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
+def readings_as_stated(evidence: Evidence) -> Iterator[Mismatch]:
     """A channel that could be read has readings, in steps of its resolution (clause 6.4)."""
     made, log = evidence.known("/run/sampling/readings"), evidence.trace("telemetry")
     if made is not None and log is not None and log.rows > made:
         where = "/run/sampling/readings"
-        yield Hint(id="TEL23", where=where, found=made, message=f"the trace holds {log.rows}")
+        yield Mismatch(where=where, found=made, message=f"the trace holds {log.rows}")
     for where, channel in evidence.entries("/channels"):
         name = channel["name"]
         own = evidence.trace(f"channel/{name}")
@@ -250,8 +239,7 @@ def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
             continue
         values = [value for value in held if value is not None]
         if held and not values:
-            yield Hint(
-                id="TEL23",
+            yield Mismatch(
                 where=f"{where}/status",
                 found="no reading",
                 message=f"{name} is stated as read, but has no value",
@@ -259,15 +247,14 @@ def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
         yield from _too_often(where, channel, telemetry if own is None else own, held)
         step = channel.get("resolution")
         if type(step) is int and any((later - sooner) % step for sooner, later in pairwise(values)):
-            yield Hint(
-                id="TEL23",
+            yield Mismatch(
                 where=f"{where}/resolution",
                 found=step,
                 message=f"{name} changes by less than its stated resolution",
             )
 
 
-def _too_often(where: str, channel: dict[str, Any], trace: Any, held: list[Any]) -> Iterator[Hint]:
+def _too_often(where: str, channel: dict[str, Any], trace: Any, held: list[Any]) -> Iterator[Mismatch]:
     """Yield a hint where a channel changes again and again within half the time in which it is said to be renewed."""
     period = channel.get("update_period_ns")
     read = [each for each in zip(trace.columns["t_ns"], held, strict=True) if each[1] is not None]
@@ -278,11 +265,11 @@ def _too_often(where: str, channel: dict[str, Any], trace: Any, held: list[Any])
     if sum(2 * gap < period for gap in gaps) > max(_FEW_CHANGES, len(gaps) // 2):
         found = f"{len(gaps)} changes in {(read[-1][0] - read[0][0]) // 1_000_000} ms"
         message = f"{channel['name']} is renewed more often than that"
-        yield Hint(id="TEL23", where=f"{where}/update_period_ns", found=found, message=message)
+        yield Mismatch(where=f"{where}/update_period_ns", found=found, message=message)
 
 
 @hint("TEL29")
-def channels_agree(evidence: Evidence) -> Iterator[Hint]:
+def channels_agree(evidence: Evidence) -> Iterator[Mismatch]:
     """Two channels of the power of one device agree over the time that both cover (clause 6.4)."""
     own = [each for each in powers_behind(evidence) if type(each[1]["device"]) is int and len(each[2]) > 1]
     for (where, one, powers), (_, other, others) in combinations(own[:_MOST_CHANNELS], 2):
@@ -294,8 +281,7 @@ def channels_agree(evidence: Evidence) -> Iterator[Hint]:
         means = [_mean_power(each, start, end) for each in (powers, others)]
         if 2 * max(means) > 3 * min(means):
             first, second = (mean // 1_000 for mean in means)
-            yield Hint(
-                id="TEL29",
+            yield Mismatch(
                 where=where,
                 found=f"{first} mW, beside {second} mW of {other['name']}",
                 message="two channels state different powers of one device",

@@ -13,7 +13,7 @@ from ttsartifact import _spec
 from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.finding import Answer, Hint, Mismatch, NotApplicable, Severity
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:
@@ -285,16 +285,14 @@ def family_not_contradicted(evidence: Evidence) -> Answer:
     ]
 
 
-def confusable_names(evidence: Evidence) -> Iterator[Hint]:
+def confusable_names(evidence: Evidence) -> Iterator[Mismatch]:
     """A model or engine whose name several models go by states which family it is (clause 5.2)."""
     if evidence.known(_FAMILY) in families().names:
         return
     for where, name in _names(evidence):
         folded = _NOT_FOLDED.sub("", name.lower())
         if any(word in folded for word in families().confused):
-            yield Hint(
-                id="PIN16", where=where, found=name, message="several models go by this name, and no family says which"
-            )
+            yield Mismatch(where=where, found=name, message="several models go by this name, and no family says which")
 
 
 def _named(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
