@@ -96,6 +96,24 @@ def test_a_coroutine_that_returns_a_stream_is_recorded_as_it_is_taken(tmp_path: 
     assert open_artifact(tmp_path / "run.tts.wav").descriptor.at("/audio/frames") == 2 * len(SOUND)
 
 
+@pytest.mark.parametrize(
+    ("out", "names"),
+    [
+        ("run.tts.wav", ["run-2.tts.wav", "run-3.tts.wav", "run.tts.wav"]),
+        ("v1.2.wav", ["v1.2-2.wav", "v1.2-3.wav", "v1.2.wav"]),
+    ],
+)
+def test_a_function_that_is_called_often_writes_a_file_a_call(tmp_path: Path, out: str, names: list[str]) -> None:
+    """The second call must not fail in the user's own program because the first wrote the file."""
+    (tmp_path / "a.b").mkdir()
+    speak = record_tts(tmp_path / "a.b" / out, **OPTIONS)(lambda text: SOUND[: len(text)])
+    for text in ("One.", "Two, twice.", "Three."):
+        assert len(speak(text)) == len(text)
+    assert sorted(path.name for path in (tmp_path / "a.b").iterdir()) == names
+    second = open_artifact(tmp_path / "a.b" / names[0]).descriptor
+    assert second.at("/audio/frames") == len("Two, twice.")
+
+
 def test_a_recorder_records_one_run_from_its_begin_to_its_end(tmp_path: Path) -> None:
     """Before and after it says so; finishing again returns what was written."""
     recorder = Recorder(tmp_path / "run.tts.wav", text="Hi.", **OPTIONS)

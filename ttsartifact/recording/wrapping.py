@@ -11,6 +11,8 @@ import contextlib
 import functools
 import inspect
 import io
+import itertools
+import os
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack, cast
 
@@ -19,7 +21,6 @@ from ttsartifact.recording.factories import called_with, spoken_in
 from ttsartifact.recording.recorder import Recorder, require_options
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
     from types import TracebackType
 
@@ -229,7 +230,7 @@ def record_tts(
     first and is no method; the other arguments of a call are its parameters, and a `seed` its seed.
 
     Args:
-        out: A path, or a function from the text to one.
+        out: A path, which later calls number (run.tts.wav, run-2.tts.wav), or a function from the text to one.
         **options: Those of `Recorder`; `factory=` and `params=` replace what is found.
 
     Raises:
@@ -247,19 +248,27 @@ def record_tts(
                 found=repr(function)[:200],
                 expected='@record_tts("run.tts.wav", ...) above it',
             )
-        record = _recording_of(function)
+        record, numbers = _recording_of(function), itertools.count(1)
 
         @functools.wraps(function)
         def recorded(*arguments: Any, **keywords: Any) -> Any:
             text = spoken_in(function, arguments, keywords)
             recorder_options = called_with(function, arguments, keywords, options)
-            recorder = Recorder(out(text) if callable(out) else out, text=text, **recorder_options)
+            path = out(text) if callable(out) else _numbered(os.fspath(out), next(numbers))
+            recorder = Recorder(path, text=text, **recorder_options)
             return record(lambda: function(*arguments, **keywords), recorder)
 
         setattr(recorded, _UNDECORATED, function)
         return cast("Speak", recorded)
 
     return decorate
+
+
+def _numbered(path: str, call: int) -> str:
+    """Return the path of a call of a decorated function: a second one must not fail because of the first."""
+    stem, ending = os.path.splitext(path)
+    stem, mark = (stem[:-4], ".tts") if stem.endswith(".tts") else (stem, "")
+    return path if call == 1 else f"{stem}-{call}{mark}{ending}"
 
 
 _UNDECORATED = "__ttsartifact_undecorated__"
