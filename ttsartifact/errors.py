@@ -32,6 +32,7 @@ __all__ = [
     "Unavailable",
     "WrongCall",
     "cause_of",
+    "damaged_at",
 ]
 
 
@@ -141,6 +142,11 @@ _WITHOUT_TEXT = {
     "CancelledError": "the task was cancelled",
     "MemoryError": "out of memory",
 }
+
+
+def damaged_at(message: str, place: int, found: object, expected: object) -> Damaged:
+    """Return the error of a stream that players play in different ways, at the byte `place`."""
+    return Damaged(message, where=f"offset {place}", found=found, expected=expected)
 
 
 def cause_of(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.container.crc import crc8, crc16, lanes_of, state_at
 from ttsartifact.container.id3 import tail_between
 from ttsartifact.container.limits import MIB, READ_BLOCK_BYTES
-from ttsartifact.errors import Damaged
+from ttsartifact.errors import Damaged, damaged_at
 
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
@@ -109,7 +109,7 @@ def walk_frames(source: Source, audio: int, end: int, info: StreamInfo) -> int:
     samples = chain.end(source, end, is_whole=states[-1] == 0)
     # Zeros behind a check sum leave it 0. One or two of them may be its own bytes; more are none.
     if source.read_at(end - 3, 3) == bytes(3):
-        raise _refused("zero bytes behind the last frame", end - 3, "zeros", "the end of the file")
+        raise damaged_at("zero bytes behind the last frame", end - 3, "zeros", "the end of the file")
     return samples
 
 
@@ -118,7 +118,7 @@ def require_no_frame(source: Source, start: int) -> None:
     tail = source.read_at(start, source.size - start)
     for sync in _SYNC.finditer(tail):
         if _header(tail[sync.start() : sync.start() + _HEADER_BYTES], 0) is not None:
-            raise _refused("a FLAC frame within a tag behind the audio", start + sync.start(), "a frame", "none")
+            raise damaged_at("a FLAC frame within a tag behind the audio", start + sync.start(), "a frame", "none")
 
 
 def require_last_frame(source: Source, audio: int, end: int, info: StreamInfo) -> None:
@@ -167,17 +167,17 @@ class _Chain:
             ("sample depth", self._info.bits, frame.bits or self._info.bits),
         ):
             if stated != found:
-                raise _refused(f"a FLAC frame contradicts STREAMINFO in its {name}", frame.offset, found, stated)
+                raise damaged_at(f"a FLAC frame contradicts STREAMINFO in its {name}", frame.offset, found, stated)
         first = self._first = self._first or frame
         expected = self._samples if first.is_variable else self._count
         if frame.is_variable != first.is_variable or frame.number != expected:
-            raise _refused("a FLAC frame does not follow the one before it", frame.offset, frame.number, expected)
+            raise damaged_at("a FLAC frame does not follow the one before it", frame.offset, frame.number, expected)
         if self._last is not None and not first.is_variable and self._last.samples != first.samples:
             what = "a frame in the middle of a FLAC stream has a different length"
-            raise _refused(what, self._last.offset, self._last.samples, first.samples)
+            raise damaged_at(what, self._last.offset, self._last.samples, first.samples)
         if frame.samples > self._info.longest_block:
             what = "a FLAC frame is longer than STREAMINFO allows"
-            raise _refused(what, frame.offset, frame.samples, f"at most {self._info.longest_block}")
+            raise damaged_at(what, frame.offset, frame.samples, f"at most {self._info.longest_block}")
         self._last = frame
         self._count += 1
         self._samples += frame.samples
@@ -194,7 +194,7 @@ class _Chain:
                     "FLAC frames within a frame: players choose among them",
                     f"the samples of frame {self._count - 1}",
                 )
-                self._within = self._within or _refused(what, frame.offset, f"frame {frame.number}", place)
+                self._within = self._within or damaged_at(what, frame.offset, f"frame {frame.number}", place)
         self._hidden = (*self._hidden[1 - _HIDDEN :], frame)
 
     def _goes_on(self, before: _Frame, frame: _Frame) -> bool:
@@ -213,7 +213,7 @@ class _Chain:
             raise self._within
         if self._info.frames not in {0, self._samples}:
             what = "STREAMINFO counts other samples than the frames hold"
-            raise _refused(what, _STREAMINFO_AT, self._info.frames, self._samples)
+            raise damaged_at(what, _STREAMINFO_AT, self._info.frames, self._samples)
         return self._samples
 
 
@@ -231,7 +231,7 @@ def _require_sound_info(info: StreamInfo) -> None:
     # Players that probe by content take a STREAMINFO beyond these bounds for another format (RFC 9639 section 8.2).
     if not 16 <= info.shortest_block <= info.longest_block or not 0 < info.sample_rate_hz <= 655_350:
         found = f"blocks of {info.shortest_block} to {info.longest_block} samples at {info.sample_rate_hz} Hz"
-        raise _refused("STREAMINFO is not valid", _STREAMINFO_AT, found, "blocks of at least 16 samples, a rate")
+        raise damaged_at("STREAMINFO is not valid", _STREAMINFO_AT, found, "blocks of at least 16 samples, a rate")
 
 
 def _header(head: bytes, offset: int) -> _Frame | None:
@@ -274,7 +274,3 @@ def _rate(code: int, stored: bytes) -> tuple[int, int]:
 
 def _samples_of(sizes: int) -> int:
     return 192 if sizes == 1 else 576 << sizes - 2 if sizes < 6 else 256 << sizes - 8
-
-
-def _refused(message: str, place: int, found: object, expected: object) -> Damaged:
-    return Damaged(message, where=f"offset {place}", found=found, expected=expected)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.container.crc import crc16
 from ttsartifact.container.limits import MAX_SMALL_CHUNK_BYTES, READ_BLOCK_BYTES
 from ttsartifact.container.mistaken import followed_frame
-from ttsartifact.errors import Damaged, TooLarge
+from ttsartifact.errors import Damaged, TooLarge, damaged_at
 
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
@@ -114,11 +114,13 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
         if word is None or size is None:
             raise _no_frame(source, place, end)
         if not same_kind(word, first):
-            raise _refused("an MPEG frame of a different kind", place, _kind(word), _kind(first))
+            raise damaged_at("an MPEG frame of a different kind", place, _kind(word), _kind(first))
         if place + size > end:
-            raise _refused("the last frame is cut", place, f"{end - place} bytes", f"{size} bytes")
+            raise damaged_at("the last frame is cut", place, f"{end - place} bytes", f"{size} bytes")
         if count and reader.opens_count(place, word):
-            raise _refused("a second Xing or Info header: two MP3 files in a row", place, "a second file", "one stream")
+            raise damaged_at(
+                "a second Xing or Info header: two MP3 files in a row", place, "a second file", "one stream"
+            )
         if count or info is None:
             side = reader.side(place, word)
             if not word >> 16 & 1:
@@ -133,7 +135,7 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
     samples = 1152 if version == 3 else 576
     if info is not None and info.padding is not None and info.padding > _LEAST_PADDING + samples:
         what = "an MP3 states more padding than any encoder adds: players that keep it play what others leave out"
-        raise _refused(what, start, f"{info.padding} samples", f"at most {_LEAST_PADDING + samples}")
+        raise damaged_at(what, start, f"{info.padding} samples", f"at most {_LEAST_PADDING + samples}")
     found = Mpeg(
         start=start,
         end=end,
@@ -146,19 +148,21 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
         padding=info.padding if info else None,
     )
     if not found.frames:
-        raise _refused("an MP3 whose delay and padding leave no sound", start, found.delay, "less than its frames hold")
+        raise damaged_at(
+            "an MP3 whose delay and padding leave no sound", start, found.delay, "less than its frames hold"
+        )
     return found
 
 
 def _require_counted(info: _Info, held: int, size: int, start: int) -> None:
     """Hold the header's counts to the walk over `size` bytes, as far as players go by them."""
     if info.count != held:
-        raise _refused("the MP3's own header counts other frames", start, info.count, held)
+        raise damaged_at("the MP3's own header counts other frames", start, info.count, held)
     # FFmpeg suspects a second file behind more bytes than are stated, and leaves the padding in.
     more = size - info.file_bytes
     if info.delay is not None and info.file_bytes and more > info.file_bytes >> 4:
         what = "an MP3 is longer than its own header states: players take the rest for a second file"
-        raise _refused(what, start, f"{size} bytes", f"{info.file_bytes} bytes")
+        raise damaged_at(what, start, f"{size} bytes", f"{info.file_bytes} bytes")
 
 
 def require_silent_tail(source: Source, mpeg: Mpeg, size: int) -> None:
@@ -177,7 +181,7 @@ def require_silent_tail(source: Source, mpeg: Mpeg, size: int) -> None:
     tail = source.read_at(mpeg.end, size - mpeg.end)
     at = followed_frame(tail)
     if at is not None:
-        raise _refused("MPEG frames within a tag behind the audio", mpeg.end + at, "frames", "a tag without any")
+        raise damaged_at("MPEG frames within a tag behind the audio", mpeg.end + at, "frames", "a tag without any")
 
 
 def counted_opening(source: Source, mpeg: Mpeg) -> bytes:
@@ -243,14 +247,14 @@ def _info(frame: bytes, word: int, start: int) -> _Info | None:
     if not is_xing and not is_vbri:
         return None
     if is_xing and is_vbri:
-        raise _refused("an MP3 with two headers that count its frames", start, "Xing and VBRI", "one of them")
+        raise damaged_at("an MP3 with two headers that count its frames", start, "Xing and VBRI", "one of them")
     sound = frame[4 if word >> 16 & 1 else 6 : at if is_xing else _VBRI_AT]
     if any(sound):
-        raise _refused("a frame with sound and a header that counts frames", start, sound.hex(), "zeros")
+        raise damaged_at("a frame with sound and a header that counts frames", start, sound.hex(), "zeros")
     found = _xing(frame, at, start) if is_xing else _vbri(frame)
     if not found.count:
         what = "an MP3's own header counts no frames: players choose whether it is one itself"
-        raise _refused(what, start, "no count", "the frames behind it")
+        raise damaged_at(what, start, "no count", "the frames behind it")
     return found
 
 
@@ -272,7 +276,7 @@ def _xing(frame: bytes, at: int, start: int) -> _Info:
         return _Info(count=count, file_bytes=file_bytes, delay=both >> 12, padding=both & 0xFFF)
     if writer[:1].strip(b"\0") and both:
         what = "delay and padding are stated, but not every player knows this encoder's name"
-        raise _refused(what, start, writer[:9].decode("ascii", "backslashreplace"), "LAME, Lavf or Lavc")
+        raise damaged_at(what, start, writer[:9].decode("ascii", "backslashreplace"), "LAME, Lavf or Lavc")
     return _Info(count=count, file_bytes=file_bytes)
 
 
@@ -292,10 +296,10 @@ def _no_frame(source: Source, place: int, end: int) -> Damaged:
     word = int.from_bytes(head[:4].ljust(4, b"\0"), "big")
     if head[:3] in {b"ID3", b"TAG"} or head[:8] == b"APETAGEX":
         found = f"{'an ID3v2' if head[:3] == b'ID3' else 'an ID3v1' if head[:3] == b'TAG' else 'an APE'} tag"
-        return _refused("a tag between the frames: a second file follows", place, found, "the next MPEG frame")
+        return damaged_at("a tag between the frames: a second file follows", place, found, "the next MPEG frame")
     if is_free_format(word):
-        return _refused("a frame of free format, without a stated length", place, head.hex(), "a bitrate")
-    return _refused("no MPEG frame where the next one belongs", place, head.hex() or "nothing", "the next MPEG frame")
+        return damaged_at("a frame of free format, without a stated length", place, head.hex(), "a bitrate")
+    return damaged_at("no MPEG frame where the next one belongs", place, head.hex() or "nothing", "the next MPEG frame")
 
 
 _OPENING = 0xCF  # mode, copyright, original and emphasis, by which FFmpeg finds the first frame of a file
@@ -325,7 +329,7 @@ class _MainData:
         self._frames += 1
         if self._opening is not None and self._frames == 2 and (word ^ self._opening) & _OPENING:
             what = "the first two frames differ in mode, rights or emphasis: FFmpeg leaves the first out"
-            raise _refused(what, place, f"{word & _OPENING:#04x}", f"{self._opening & _OPENING:#04x}")
+            raise damaged_at(what, place, f"{word & _OPENING:#04x}", f"{self._opening & _OPENING:#04x}")
         self._opening = self._opening or word
         room = size - len(side) - (4 if word >> 16 & 1 else 6)
         first, last = self._room - begins, self._room - begins + (bits + 7) // 8
@@ -333,7 +337,7 @@ class _MainData:
         # Of a stream that was cut at its beginning, all decoders leave the first frames silent.
         if bits and first >= 0 and (first < self._used or last > self._room):
             what = "the bits of a frame are not where it says: frames were lost or joined, and players differ there"
-            raise _refused(what, place, f"byte {first} to {last}", f"byte {self._used} to {self._room}")
+            raise damaged_at(what, place, f"byte {first} to {last}", f"byte {self._used} to {self._room}")
         self._used = max(self._used, last)
 
 
@@ -351,11 +355,11 @@ def _require_side(side: bytes, place: int, word: int) -> tuple[int, int]:
         pairs = value >> wide - 21 & 0x1FF
         if pairs > _MOST_BIG_VALUES:
             what = "a frame with more values than it has lines: players leave it out or not"
-            raise _refused(what, place, f"{pairs} pairs", f"at most {_MOST_BIG_VALUES}")
+            raise damaged_at(what, place, f"{pairs} pairs", f"at most {_MOST_BIG_VALUES}")
         # Window switching, and the type of block behind it.
         if value >> wide - 24 - gain_bits & 7 == 4:
             what = "a frame that switches to no other window: players leave it out or not"
-            raise _refused(what, place, "block type 0", "1, 2 or 3")
+            raise damaged_at(what, place, "block type 0", "1, 2 or 3")
         _require_tables(value, wide, wide - 22 - gain_bits, place)
         value >>= wide
     return begins, bits
@@ -372,11 +376,11 @@ def _require_tables(value: int, wide: int, switch: int, place: int) -> None:
     for table in tables:
         if table in _NO_TABLES:
             what = "a frame with a Huffman table that does not exist: players leave it out or not"
-            raise _refused(what, place, f"table {table}", "0 to 31 without 4 and 14")
+            raise damaged_at(what, place, f"table {table}", "0 to 31 without 4 and 14")
     bits, pairs = value >> wide - 12 & 0xFFF, value >> wide - 21 & 0x1FF
     if 0 < bits < pairs and all(tables):  # only table 0 spends none
         what = "a frame with more values than bits: players leave it out or not"
-        raise _refused(what, place, f"{pairs} pairs in {bits} bits", "at least a bit for each")
+        raise damaged_at(what, place, f"{pairs} pairs in {bits} bits", "at least a bit for each")
 
 
 def _require_sum(stated: int, side: bytes, place: int, word: int) -> None:
@@ -384,14 +388,9 @@ def _require_sum(stated: int, side: bytes, place: int, word: int) -> None:
     held = crc16(0xFFFF, (word & 0xFFFF).to_bytes(2, "big") + side)
     if held != stated:
         what = "the check sum of an MPEG frame does not hold: players leave it out or not"
-        raise _refused(what, place, f"{stated:#06x}", f"{held:#06x}")
+        raise damaged_at(what, place, f"{stated:#06x}", f"{held:#06x}")
 
 
 def _channels_of(word: int) -> int:
     """Return the number of channels that a header states."""
     return 1 if word >> 6 & 3 == _MONO else 2
-
-
-def _refused(message: str, place: int, found: object, expected: object) -> Damaged:
-    """Return the error of a stream that players play in different ways."""
-    return Damaged(message, where=f"offset {place}", found=found, expected=expected)

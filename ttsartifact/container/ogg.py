@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ttsartifact.container.id3 import tail_between
-from ttsartifact.errors import Damaged
+from ttsartifact.errors import Damaged, damaged_at
 
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
@@ -71,23 +71,23 @@ def walk_pages(source: Source) -> Ogg:
         packets.take(page)
         last, offset, count = page, page.end, count + 1
     if not last.flags & _LAST:
-        raise _refused("an Ogg without its end-of-stream page: it was cut", last.offset, "no end", "the last page")
+        raise damaged_at("an Ogg without its end-of-stream page: it was cut", last.offset, "no end", "the last page")
     if last.granule == _NO_GRANULE or packets.is_open:
-        raise _refused("the last packet of an Ogg is cut", last.offset, "a packet without its end", "a whole packet")
+        raise damaged_at("the last packet of an Ogg is cut", last.offset, "a packet without its end", "a whole packet")
     return packets.facts(last, count)
 
 
 def _page(source: Source, offset: int) -> _Page:
     if source.size - offset < _HEAD_BYTES or source.read_at(offset, 5) != _CAPTURE:
         there = tail_between(source, offset, source.size) or source.read_at(offset, min(4, source.size - offset)).hex()
-        raise _refused("no Ogg page where the next one belongs", offset, there, "OggS")
+        raise damaged_at("no Ogg page where the next one belongs", offset, there, "OggS")
     head = source.read_at(offset, _HEAD_BYTES)
     lacing = source.read_at(offset + _HEAD_BYTES, head[26])
     body = source.read_at(offset + _HEAD_BYTES + head[26], sum(lacing))
     stated = int.from_bytes(head[22:26], "little")
     found = _crc(head[:22] + bytes(4) + head[26:] + lacing + body)
     if stated != found:
-        raise _refused("the check sum of an Ogg page does not hold", offset, f"{found:08x}", f"{stated:08x}")
+        raise damaged_at("the check sum of an Ogg page does not hold", offset, f"{found:08x}", f"{stated:08x}")
     return _Page(
         offset=offset,
         end=offset + _HEAD_BYTES + head[26] + len(body),
@@ -112,13 +112,13 @@ def _require_next(page: _Page, first: _Page, count: int, last: _Page) -> None:
     """Raise unless `page` is the next one of the one stream."""
     if page.serial != first.serial or (count and page.flags & _FIRST):
         message = "a second Ogg stream behind the first" if last.flags & _LAST else "two Ogg streams at once"
-        raise _refused(message, page.offset, f"stream {page.serial:08x}", "one stream")
+        raise damaged_at(message, page.offset, f"stream {page.serial:08x}", "one stream")
     if not count and not page.flags & _FIRST:
-        raise _refused("the first Ogg page does not begin a stream", 0, "no first page", "a first page")
+        raise damaged_at("the first Ogg page does not begin a stream", 0, "no first page", "a first page")
     if count and last.flags & _LAST:
-        raise _refused("bytes behind the end of an Ogg stream", page.offset, "a page", "the end of the file")
+        raise damaged_at("bytes behind the end of an Ogg stream", page.offset, "a page", "the end of the file")
     if page.number != first.number + count:
-        raise _refused("a page of the Ogg is missing", page.offset, page.number, first.number + count)
+        raise damaged_at("a page of the Ogg is missing", page.offset, page.number, first.number + count)
 
 
 def _require_no_page_in(source: Source, page: _Page) -> None:
@@ -127,7 +127,7 @@ def _require_no_page_in(source: Source, page: _Page) -> None:
     while at >= 0:
         place = page.end - len(page.body) + at
         if _is_page(source, place):
-            raise _refused("an Ogg page within a packet of a different page", place, "a page", "none")
+            raise damaged_at("an Ogg page within a packet of a different page", place, "a page", "none")
         at = page.body.find(_CAPTURE, at + 1)
 
 
@@ -143,7 +143,7 @@ class _Packets:
 
     def take(self, page: _Page) -> None:
         if bool(page.flags & _CONTINUED) != self.is_open:
-            raise _refused("a packet of the Ogg is not continued", page.offset, f"flags {page.flags}", "its rest")
+            raise damaged_at("a packet of the Ogg is not continued", page.offset, f"flags {page.flags}", "its rest")
         start = at = 0
         for size in page.lacing:
             at += size
@@ -173,7 +173,7 @@ class _Packets:
         )
         if page.granule > self._samples or is_short:
             what = "a granule position of the Ogg is not that of its packets"
-            raise _refused(what, page.offset, page.granule, self._samples)
+            raise damaged_at(what, page.offset, page.granule, self._samples)
 
     def facts(self, last: _Page, pages: int) -> Ogg:
         """Return what the stream is, once its last page has been taken.
@@ -181,14 +181,14 @@ class _Packets:
         The last granule position cuts the end, also where it is the only one, and never the start (Vorbis I, A.2).
         """
         if self._timing is None or not self._samples:
-            raise _refused("an Ogg without sound", last.offset, "its headers alone", "packets of sound")
+            raise damaged_at("an Ogg without sound", last.offset, "its headers alone", "packets of sound")
         head, frames = self._heads[0], last.granule - self._timing.skipped
         if frames < 1:
-            raise _refused("an Ogg that ends before it is heard", last.offset, last.granule, "a later end")
+            raise damaged_at("an Ogg that ends before it is heard", last.offset, last.granule, "a later end")
         is_opus = isinstance(self._timing, _Opus)
         rate, channels = (_OPUS_RATE_HZ, head[9]) if is_opus else (int.from_bytes(head[12:16], "little"), head[11])
         if not is_opus and not (rate and channels):
-            raise _refused("a Vorbis header without rate or channels", 0, f"{rate} Hz, {channels} channels", "both")
+            raise damaged_at("a Vorbis header without rate or channels", 0, f"{rate} Hz, {channels} channels", "both")
         if not is_opus:
             self._require_short_last(last, rate)
         return Ogg(
@@ -207,7 +207,7 @@ class _Packets:
         if self._positions == 1 and self._latest * _LAST_PARTS > rate_hz:
             what = "the last packet of an Ogg Vorbis of one page is so long that players differ audibly in its end"
             found = f"{self._latest} samples at {rate_hz} Hz"
-            raise _refused(what, last.offset, found, f"at most {rate_hz // _LAST_PARTS} samples")
+            raise damaged_at(what, last.offset, found, f"at most {rate_hz // _LAST_PARTS} samples")
 
 
 def _timing(heads: list[bytes], page: _Page) -> _Opus | _Vorbis | None:
@@ -222,7 +222,7 @@ def _timing(heads: list[bytes], page: _Page) -> _Opus | _Vorbis | None:
         _require_head(first[7:11] == bytes(4) and first[29] == 1, "Vorbis identification", page)
         _require_head(len(heads) < 2 or heads[1].startswith(b"\x03vorbis"), "Vorbis comment", page)
         return _Vorbis(first[28], _block_flags(heads[2], page)) if len(heads) == 3 else None
-    raise _refused("an Ogg stream that is neither Vorbis nor Opus", page.offset, first[:8].hex(), "Vorbis or Opus")
+    raise damaged_at("an Ogg stream that is neither Vorbis nor Opus", page.offset, first[:8].hex(), "Vorbis or Opus")
 
 
 def _is_opus_head(head: bytes) -> bool:
@@ -244,7 +244,7 @@ def _is_opus_head(head: bytes) -> bool:
 
 def _require_head(holds: bool, name: str, page: _Page, found: str = "a different header") -> None:
     if not holds:
-        raise _refused(f"the {name} header is not one that all players read", page.offset, found, name)
+        raise damaged_at(f"the {name} header is not one that all players read", page.offset, found, name)
 
 
 class _Opus:
@@ -262,7 +262,7 @@ class _Opus:
             found.add(count * _OPUS_FRAME[toc >> 3])
         samples = max(found)
         if len(found) > 1 or not 0 < samples <= _OPUS_LONGEST:
-            raise _refused("not a valid Opus packet", page.offset, packet[:2].hex() or "nothing", "1 to 48 frames")
+            raise damaged_at("not a valid Opus packet", page.offset, packet[:2].hex() or "nothing", "1 to 48 frames")
         return samples
 
 
@@ -310,7 +310,7 @@ class _Vorbis:
     def samples(self, packet: bytes, page: _Page) -> int:
         mode = packet[0] >> 1 & self._mode_mask if packet else len(self._blocks)
         if mode >= len(self._blocks) or packet[0] & 1:
-            raise _refused("a Vorbis packet without sound", page.offset, packet[:1].hex(), "a packet of a known mode")
+            raise damaged_at("a Vorbis packet without sound", page.offset, packet[:1].hex(), "a packet of a known mode")
         block, before = self._blocks[mode], self._before
         self._before = block
         return 0 if before is None else (block + before) // 4
@@ -334,7 +334,7 @@ def _block_flags(setup: bytes, page: _Page) -> tuple[bool, ...]:
         if (bits >> at - 6 & 0x3F) + 1 == len(flags):
             found = tuple(flags)
     if not setup.startswith(b"\x05vorbis") or not found:
-        raise _refused("a Vorbis setup header without modes", page.offset, setup[:7].hex(), "05 vorbis and its modes")
+        raise damaged_at("a Vorbis setup header without modes", page.offset, setup[:7].hex(), "05 vorbis and its modes")
     return found
 
 
@@ -342,7 +342,3 @@ def _crc(data: bytes) -> int:
     """Return Ogg's CRC-32, which is zlib's over mirrored bits, without its inversions."""
     mirrored = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int.from_bytes(mirrored.to_bytes(4, "little").translate(_REVERSED), "big")
-
-
-def _refused(message: str, place: int, found: object, expected: object) -> Damaged:
-    return Damaged(message, where=f"offset {place}", found=found, expected=expected)
