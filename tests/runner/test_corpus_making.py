@@ -15,8 +15,14 @@ from reference_runner.frontend.phones import PAUSE, Phone, PhoneSequence
 from reference_runner.laboratory.corpus import builder, hibari, joining, locks, processes
 from reference_runner.laboratory.corpus.flite import SpokenSegment
 from reference_runner.laboratory.corpus.hibari import HEART_SPEAKERS, HibariTeacher, say_as_taught, scale_contour
-from reference_runner.laboratory.corpus.locks import LOCK_FILES, TeacherLock, coarse_digest
-from reference_runner.laboratory.corpus.manners import MannersPlan, PlannedUtterance, plan_manners
+from reference_runner.laboratory.corpus.locks import LOCK_FILES, TeacherLock
+from reference_runner.laboratory.corpus.manners import (
+    ContoursPlan,
+    MannersPlan,
+    PlannedUtterance,
+    plan_contours,
+    plan_manners,
+)
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
 from reference_runner.laboratory.corpus.teacher_symbols import SYMBOLS, phone_ends, settle_pauses, write_phones
 from reference_runner.laboratory.corpus.teaching import TeacherPlan, plan_teacher
@@ -136,9 +142,14 @@ def digest_of(planned) -> str:
     ("planned", "count", "digest"),
     [
         (lambda: plan_manners(MannersPlan()), 5880, "18595a1f542ccf32df4d87209d79e837c645b767091d9b0a79600a0dc06d4491"),
+        (
+            lambda: plan_contours(ContoursPlan()),
+            5040,
+            "9733dd711bc5d6e01838d86004512d20dadbd03fa24fbf066181739845fece99",
+        ),
         (lambda: plan_teacher(TeacherPlan()), 3738, "1f99a3c4f26107e4bfcc0e80bac76bb5990a51e46743a9645c9ca8a7be71e3c1"),
     ],
-    ids=["manners", "teacher"],
+    ids=["manners", "contours", "teacher"],
 )
 def test_the_plans_are_those_that_were_locked(planned, count, digest):
     """Every text, delivery, block and number of the locked corpora: a redrawn word is seen without speaking."""
@@ -315,7 +326,7 @@ def item(split: str, text: str, frames: int, *, speaker=TRAINING_SPEAKERS[3], bl
 
 
 def test_what_the_manifest_says_of_an_item():
-    """One line of sorted keys; a contour that flite drew is not named; the neural teacher's has a coarse digest."""
+    """One line of sorted keys; a contour that flite drew is not named; the neural teacher's has a coarse sound."""
     samples = hashlib.sha256(np.arange(512, dtype="<i2").tobytes()).hexdigest()
     line = (
         '{"delivery":{"f0_deviation_factor":1.0,"stretch_factor":1.0},"durations":[1,1],"flite_pcm_sha256":"00",'
@@ -323,23 +334,29 @@ def test_what_the_manifest_says_of_an_item():
     )
     assert item("train", "Hm.", 2).manifest_line() == line
     taught = json.loads(item("manner", "Hm.", 2, speaker=HEART_SPEAKERS[0]).manifest_line())
-    assert len(taught.pop("coarse_sha256")) == 10
+    assert taught.pop("coarse_sound") == "2:3:3:3:3"
     assert sorted(taught) == sorted(json.loads(line))
 
 
-def test_what_is_near_has_one_coarse_digest():
-    """A quarter of a neper is rounded away, more is not; nor is another duration or phone."""
-    phones = item("train", "a", 4).phones
-    durations, mel = np.array([1, 3]), np.full((4, 2), 1.0)
-    same = coarse_digest(phones, durations, mel)
-    assert coarse_digest(phones, durations, mel + 0.24) == same
-    one = mel.copy()
-    one[1] += 0.72  # 0.24 in the mean of three frames
-    assert coarse_digest(phones, durations, one) == same
-    assert coarse_digest(phones, durations, mel + 0.26) != same
-    assert coarse_digest(phones, np.array([2, 2]), mel) != same
-    others = PhoneSequence(phones=phones.phones[::-1])
-    assert coarse_digest(others, durations, mel) != same
+@pytest.mark.parametrize(
+    ("found", "alike"),
+    [
+        ("100:-31:-40:-52:-68", True), ("103:-31:-40:-52:-68", True), ("104:-31:-40:-52:-68", True),
+        ("105:-31:-40:-52:-68", False), ("95:-31:-40:-52:-68", False), ("100:-28:-43:-52:-65", True),
+        ("100:-27:-40:-52:-68", False), ("100:-31:-40:-52:-72", False),
+    ],
+)  # fmt: skip
+def test_sounds_are_alike_within_a_tolerance(found, alike):
+    """Four frames of a hundred and three tenths of a neper in a region are another processor; more is another sound."""
+    assert locks.sounds_alike(found, "100:-31:-40:-52:-68") is alike
+    assert locks.sounds_alike("12:0:0:0:0", "9:0:0:0:0")  # three frames, however short
+    assert not locks.sounds_alike("13:0:0:0:0", "9:0:0:0:0")
+
+
+def test_a_coarse_sound_is_a_length_and_four_means():
+    """In tenths of a neper, the lowest quarter of the bands first."""
+    mel = np.repeat([[-1.0, -2.04, -3.06, -4.0]], 20, axis=1).repeat(7, axis=0)
+    assert locks.coarse_sound(mel) == "7:-10:-20:-31:-40"
 
 
 def test_what_a_build_writes(tmp_path):
@@ -371,7 +388,8 @@ def test_what_a_build_writes(tmp_path):
     ("words", "count", "split"),
     [
         (["--sentences-a-speaker", "2"], 2 * (200 + 72) + 24 * 2 + 3 * 24, "test_grammar"),
-        (["--plan", "manners"], 5880, "manner"), (["--plan", "teacher", "--blocks", "1"], 273, "manner"),
+        (["--plan", "manners"], 5880, "manner"), (["--plan", "contours"], 5040, "contour"),
+        (["--plan", "teacher", "--blocks", "1"], 273, "manner"),
     ],
 )  # fmt: skip
 def test_the_plan_that_is_named_is_built(words, count, split, monkeypatch):
@@ -416,12 +434,15 @@ def test_what_a_build_says(words, code, err, kept, monkeypatch, capsys):
 
 
 LINES = [
-    json.dumps({"split": "s", "speaker": "heart-100", "delivery": 1, "text": text, "phones": [], "coarse_sha256": text})
-    for text in ("one", "two", "three")
+    json.dumps({
+        "split": "s", "speaker": "heart-100", "delivery": 1, "text": text, "phones": [],
+        "coarse_sound": f"{frames}:-30",
+    })
+    for text, frames in (("one", 100), ("two", 200), ("three", 300))
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("plan", ["corpus", "manners", "teacher"])
+@pytest.mark.parametrize("plan", ["corpus", "manners", "contours", "teacher"])
 def test_a_lock_that_was_written_holds(plan, tmp_path, monkeypatch):
     """What was accepted is what is expected; another corpus ends with 1 and says where."""
     assert locks._lock_path(plan).name == LOCK_FILES[plan] == f"{plan}_lock.txt"
@@ -440,15 +461,15 @@ def test_a_lock_that_was_written_holds(plan, tmp_path, monkeypatch):
 def test_a_teacher_that_sounds_otherwise_is_said_and_not_refused(tmp_path, monkeypatch):
     """The sentence stands behind the root hash; the first of two is named."""
     monkeypatch.setattr(locks, "_lock_path", lambda plan: tmp_path / plan)
-    heard = [*LINES[:1], *(line.replace('"coarse_sha256": "t', '"coarse_sha256": "x') for line in LINES[1:])]
+    heard = [LINES[0].replace("100:-30", "102:-31"), *(line.replace(":-30", ":-40") for line in LINES[1:])]
     locks.write_lock("teacher", heard)
     code, said = locks.hold_against_lock("teacher", LINES)
     assert code == 0
     assert said.endswith(
-        ", 3 utterances; utterances whose durations or mel differ from the committed ones: 2; first item 1: got two, "
-        "expected xwo; it is heart-100 saying 'two'\n"
+        ", 3 utterances; utterances that sound otherwise than the committed ones: 2; first item 1: got 200:-30, "
+        "expected 200:-40; it is heart-100 saying 'two'\n"
     )
-    assert TeacherLock.of(LINES).sounds == ("one", "two", "three")
+    assert TeacherLock.of(LINES).sounds == ("100:-30", "200:-30", "300:-30")
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -177,10 +177,10 @@ def test_the_lock_names_the_first_difference(teacher, front_end):
     found = TeacherLock.of(lines)
     assert TeacherLock.parse(found.format()) == found
     assert found.compare(found, lines) == ("", "")
-    heard = dataclasses.replace(found, sounds=(found.sounds[0], "0123456789"))
+    heard = dataclasses.replace(found, sounds=(found.sounds[0], "10:0:0:0:0"))
     said = (
-        f"utterances whose durations or mel differ from the committed ones: 1; first item 1: got {found.sounds[1]}, "
-        "expected 0123456789; it is heart-100 saying 'Seven ducks swam past.'"
+        f"utterances that sound otherwise than the committed ones: 1; first item 1: got {found.sounds[1]}, "
+        "expected 10:0:0:0:0; it is heart-100 saying 'Seven ducks swam past.'"
     )
     assert found.compare(heard, lines) == ("", said)
     other = TeacherLock.of(lines[:1])

@@ -2,6 +2,7 @@
 
     python -m reference_runner.laboratory.corpus.builder --output .build/corpus
     python -m reference_runner.laboratory.corpus.builder --plan manners --output .build/manners
+    python -m reference_runner.laboratory.corpus.builder --plan contours --output .build/contours
     python -m reference_runner.laboratory.corpus.builder --plan teacher --jobs 2 --output .build/teacher
 
 Every array is one `.npy` file with the items end to end; `index.json` says where each item lies.
@@ -29,12 +30,18 @@ from reference_runner.laboratory.corpus.hibari import HeartSpeaker, HibariTeache
 from reference_runner.laboratory.corpus.locks import (
     LOCK_FILES,
     built,
-    coarse_digest,
+    coarse_sound,
     hold_against_lock,
     root_hash,
     write_lock,
 )
-from reference_runner.laboratory.corpus.manners import MannersPlan, PlannedUtterance, plan_manners
+from reference_runner.laboratory.corpus.manners import (
+    ContoursPlan,
+    MannersPlan,
+    PlannedUtterance,
+    plan_contours,
+    plan_manners,
+)
 from reference_runner.laboratory.corpus.processes import in_processes, with_progress
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
 from reference_runner.laboratory.corpus.teaching import TeacherPlan, plan_teacher
@@ -105,7 +112,7 @@ class CorpusItem:
             "text": planned.text,
         }
         if isinstance(planned.speaker, HeartSpeaker):
-            record["coarse_sha256"] = coarse_digest(self.phones, self.durations, self.log_mel)
+            record["coarse_sound"] = coarse_sound(self.log_mel)
         return json.dumps(record, sort_keys=True, separators=(",", ":"))
 
 
@@ -332,6 +339,8 @@ def _planned(arguments: argparse.Namespace) -> list[PlannedUtterance]:
         return list(plan_teacher(TeacherPlan(blocks_a_speaker=arguments.blocks)))
     if arguments.plan == "manners":
         return list(plan_manners(MannersPlan()))
+    if arguments.plan == "contours":
+        return list(plan_contours(ContoursPlan()))
     return list(plan_corpus(CorpusPlan(sentences_a_speaker=arguments.sentences_a_speaker)))
 
 

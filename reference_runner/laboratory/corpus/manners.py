@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from reference_runner.laboratory.corpus.hibari import HeartSpeaker
     from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
 
-__all__ = ["MannersPlan", "PlannedUtterance", "draw_delivery", "plan_blocks", "plan_manners", "splits_of"]
+__all__ = [
+    "CONTOUR_WIDTHS", "ContoursPlan", "MannersPlan", "PlannedUtterance", "draw_delivery", "plan_blocks",
+    "plan_contours", "plan_manners", "splits_of",
+]  # fmt: skip
 
 _SLOWEST, _FASTEST = 1.45, 0.7
 """Factors of the durations."""
 _NARROWEST, _WIDEST = 0.4, 2.0
 """Factors of the pitch contour's width."""
+CONTOUR_WIDTHS = (1.0, 0.4, 0.63, 1.5, 2.0)
+"""Factors with which every sentence of the corpus of contours is said, in the order of its block."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +44,8 @@ class PlannedUtterance:
     text: str
     delivery: Delivery
     block: int | None = None
-    """Utterances of one block are of one speaker and one delivery; None in a corpus without blocks."""
+    """Utterances of one block are of one speaker and one delivery, or in the corpus of contours of one sentence; None
+    in a corpus without blocks."""
     number: int = 0
     """Its place in the plan: what is random in the neural teacher's sound is drawn from it."""
 
@@ -56,6 +62,28 @@ class MannersPlan:
     more_seed: int = 20261127
     more_blocks_a_speaker: int = 25
     """For training alone, after the others: few sentences a language model learns by heart."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContoursPlan:
+    """How many sentences; the same plan gives the same corpus."""
+
+    seed: int = 20261128
+    sentences_a_speaker: int = 40
+    test_sentences_a_speaker: int = 2
+
+
+def plan_contours(plan: ContoursPlan) -> Iterator[PlannedUtterance]:
+    """Yield every sentence once with each of CONTOUR_WIDTHS: the same phones at the same times, and another melody."""
+    splits = ["contour"] * plan.sentences_a_speaker + ["test_contour"] * plan.test_sentences_a_speaker
+    for number, speaker in enumerate(TRAINING_SPEAKERS):
+        draws = SplitMix64(plan.seed + number)
+        grammar = SentenceGrammar(read_vocabulary(), draws, lexicon_words())
+        for block, split in enumerate(splits, start=number * len(splits)):
+            text, stretch = grammar.sentence(), round(draws.between(0.8, 1.3), 3)
+            for width in CONTOUR_WIDTHS:
+                delivery = Delivery(stretch_factor=stretch, contour_factor=width)
+                yield PlannedUtterance(split=split, speaker=speaker, text=text, delivery=delivery, block=block)
 
 
 def plan_manners(plan: MannersPlan) -> Iterator[PlannedUtterance]:
