@@ -56,6 +56,7 @@ from reference_runner.laboratory.corpus.virtual_speakers import TRAINING_SPEAKER
 from reference_runner.laboratory.product.material import Material
 from reference_runner.model.checkpoint import load_checkpoint
 from reference_runner.synthesis.arithmetic import Setting
+from reference_runner.synthesis.hearing import prosody
 from reference_runner.synthesis.references import Reference, hear
 from reference_runner.synthesis.request import Numerics, Prompt, PromptKind, SynthesisRequest
 from reference_runner.synthesis.run import to_pcm
@@ -191,7 +192,9 @@ class Listener(Transcriber):
 
     def latents(self, clip: HeardReference, heard: TranscribedClip) -> Activation:
         """Return the prosody (1, P, C) of a transcribed clip as the quantiser gets it."""
-        return self.model.prosody_encoder(self.ops, self._heard_prosody(clip, heard.mel), heard.durations)
+        return self.model.prosody_encoder(
+            self.ops, self._normalised_prosody(prosody(clip.pcm), heard.mel), heard.durations
+        )
 
 
 def measure_voice(bench: Bench, stand_in: StandIn, texts: Sequence[str], yardsticks: dict[str, Any]) -> dict[str, Any]:

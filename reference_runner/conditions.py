@@ -40,6 +40,7 @@ EXTENSION = "urn:ttsartifact:stable-tts"
 GENERATOR = "splitmix64-irwin-hall-12"
 ALPHABET = "flite"
 LICENSE = "Apache-2.0 AND MIT-Festival"
+_CLIP_PROMPTS = frozenset({PromptKind.SELF, PromptKind.CLIP})
 _DRIVER = Path("/sys/module/nvidia/version")
 _GREATEST_INTEGER = (1 << 53) - 1
 _DECODING_CODE = ("frontend", "model", "numerics", "synthesis", "conditions.py", "stable_tts.py")
@@ -84,7 +85,7 @@ def of(
             "build": f"source {source_digest()}",
             "package": DISTRIBUTION,
         },
-        model=_model(synthesizer, path),
+        model=_model(synthesizer, path, wanted),
         vocoder={"integrated": True, "detail": "iSTFT vocoder, in the checkpoint of the model"},
         frontend=front_end(synthesizer.front_end.identity()),
         adaptation=adaptation.record() if adaptation else absent("not_applicable", "the model is not adapted"),
@@ -209,18 +210,22 @@ def _sources(root: Any, chosen: frozenset[str], prefix: str = "") -> Iterator[tu
             yield name, entry.read_bytes()
 
 
-def _model(synthesizer: Synthesizer, path: Path) -> dict[str, Any]:
+def _model(synthesizer: Synthesizer, path: Path, wanted: SynthesisRequest) -> dict[str, Any]:
     checkpoint = synthesizer.checkpoint
     digest = f"sha256:{checkpoint.digest}"
     released = path == released_checkpoint_path()
     place = f"pkg:pypi/{DISTRIBUTION}#reference_runner/weights" if released else f"urn:{digest}"
-    added = checkpoint.adaptation
-    delta = [{"path": added.name, "size": added.size, "digest": added.digest}] if added else []
+    contour = checkpoint.contour if wanted.prompt.kind in _CLIP_PROMPTS else None
+    more = [
+        {"path": file.name, "size": file.size, "digest": file.digest}
+        for file in (contour, checkpoint.adaptation)
+        if file is not None
+    ]
     return {
         "family": MODEL_FAMILY,
         "uri": place,
         "revision": digest,
-        "files": [{"path": path.name, "size": path.stat().st_size, "digest": digest}, *delta],
+        "files": [{"path": path.name, "size": path.stat().st_size, "digest": digest}, *more],
         **({"license": LICENSE} if released else {}),
     }
 
@@ -405,8 +410,9 @@ def _extension(report: SynthesisReport) -> dict[str, Any]:
     """Return what the descriptor has no place for; everything in it is integers, words and digests."""
     arithmetic = report.arithmetic
     prompt = {key: value for key, value in report.prompt.items() if key in {"kind", "prior", "name", "digest"}}
-    if report.prompt["kind"] in {PromptKind.SELF, PromptKind.CLIP}:
+    if report.prompt["kind"] in _CLIP_PROMPTS:
         prompt = {"kind": str(report.prompt["kind"]), "digest": str(report.prompt["fed_digest"])}
+        prompt |= {key: value for key, value in report.prompt.items() if key == "contour_cents"}
     return {
         "voice": report.voice,
         "prompt": prompt,

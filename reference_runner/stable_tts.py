@@ -325,29 +325,36 @@ def _hooked(synthesizer: Synthesizer, request: Request) -> Imperfection | None:
 
 
 def _checkpoint(request: Request) -> tuple[Any, Any]:
-    """Read the released weights or the base that was given, add the delta that was given, and return the base's path.
+    """Read the released weights or the base that was given, add what else was given, and return the base's path.
 
-    A file says itself, in its metadata, which of the two it is.
+    A file says itself, in its metadata, whether it is a base, a delta or a contour encoder.
     """
     from pathlib import Path
 
     from reference_runner.model.adapted import apply_delta, load_delta
     from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
-    from reference_runner.model.delta import DELTA_FORMAT, file_format
+    from reference_runner.model.contour_encoder import CONTOUR_FORMAT, read_contour
+    from reference_runner.model.delta import DELTA_FORMAT
+    from reference_runner.model.weight_files import file_format
 
     paths = [Path(path) for path in request.weights.values()]
-    deltas = [path for path in paths if file_format(path) == DELTA_FORMAT]
-    bases = [path for path in paths if path not in deltas]
-    if len(deltas) > 1 or len(bases) > 1:
+    deltas, contours = (
+        [path for path in paths if file_format(path) == kind] for kind in (DELTA_FORMAT, CONTOUR_FORMAT)
+    )
+    bases = [path for path in paths if path not in deltas and path not in contours]
+    if max(map(len, (bases, deltas, contours))) > 1:
         raise Refused(
-            "stable-tts takes one base and one delta",
+            "stable-tts takes one base, one delta and one contour encoder",
             where="/pins/model/files",
-            found=f"{len(bases)} bases, {len(deltas)} deltas",
+            found=f"{len(bases)} bases, {len(deltas)} deltas, {len(contours)} contour encoders",
         )
     path = bases[0] if bases else released_checkpoint_path()
     if not bases and not path.is_file():
         raise Unavailable("the released checkpoint is not installed", found=f"no {path.name}")
     checkpoint = load_checkpoint(path) if bases else load_checkpoint()
+    if contours:
+        given = read_contour(contours[0], checkpoint.config, base=f"sha256:{checkpoint.digest}")
+        checkpoint = replaced(checkpoint, contour=given)
     return (apply_delta(checkpoint, load_delta(deltas[0], checkpoint)) if deltas else checkpoint), path
 
 

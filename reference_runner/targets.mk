@@ -9,7 +9,7 @@ TRAINING := $(VENV)/.training
 EVALUATION := $(VENV)/.evaluation
 PERSON = $(if $(wildcard $(RUNNER_BUILD)/person/words.json),--person $(RUNNER_BUILD)/person)
 
-.PHONY: corpus manners teacher lexicon train train-cpu evaluate evaluate-quickly evaluate-parts person ablation bench-engines gpu-pack gpu-rehearsal
+.PHONY: corpus manners contours contour teacher lexicon train train-cpu evaluate evaluate-quickly evaluate-parts person ablation bench-engines gpu-pack gpu-rehearsal
 
 $(TRAINING): $(STAMP)
 	@$(INSTALL) "what training and its evaluation need" --editable . --editable "./reference_runner[training]"
@@ -32,6 +32,17 @@ manners: $(RUNNER_BUILD)/manners/index.json
 
 $(RUNNER_BUILD)/manners/index.json: | $(TRAINING) tools
 	$(BIN)/python -m reference_runner.laboratory.corpus.builder --plan manners --jobs 2 --output $(RUNNER_BUILD)/manners
+
+# Every sentence with contours of five widths, the same phones at the same times (about six CPU minutes).
+contours: $(RUNNER_BUILD)/contours/index.json
+
+$(RUNNER_BUILD)/contours/index.json: | $(TRAINING) tools
+	$(BIN)/python -m reference_runner.laboratory.corpus.builder --plan contours --jobs 2 --output $(RUNNER_BUILD)/contours
+
+# The encoder that speaks with the width of a prompt's contour, for the shipped weights (half an hour of one core).
+contour: contours
+	$(BIN)/python -m reference_runner.laboratory.contour_trainer --corpus $(RUNNER_BUILD)/contours \
+		--state $(RUNNER_BUILD)/training --output $(RUNNER_BUILD)/training/stable-tts-small.contour.safetensors
 
 # Blocks by the neural teacher (about four CPU minutes); says how many utterances differ from the lock.
 teacher: $(RUNNER_BUILD)/teacher/index.json

@@ -21,7 +21,7 @@ from reference_runner.laboratory.corpus import hibari, manners, teacher_symbols,
 from reference_runner.laboratory.corpus.builder import CorpusPlan, plan_corpus
 from reference_runner.laboratory.corpus.virtual_speakers import TRAINING_SPEAKERS
 from reference_runner.laboratory.training import dealing, disturbing
-from reference_runner.model import delta, noise_schedule, prompt_tempo
+from reference_runner.model import delta, noise_schedule, prompt_contour, prompt_tempo, weight_files
 from reference_runner.model.checkpoint import load_checkpoint
 from reference_runner.model.config import StableTtsConfig
 from reference_runner.model.features import FEATURE_SETTINGS
@@ -102,13 +102,17 @@ SET: list[tuple[str, str, Callable[[], tuple[object, ...]]]] = [
         20 * utterances.AUDIBLE * CONFIG.mel_deviation / math.log(10),)),
     (ADAPTATION, "multiples of 2^-{} (style: 2^-{})", lambda: (delta.FACTOR_GRID_BITS, delta.STYLE_GRID_BITS)),
     (ADAPTATION, "Size ({} MB) and header ({:.1f} MB)", lambda: (
-        delta.MAXIMUM_BYTES // 10**6, delta.METADATA_MAXIMUM_BYTES / 2**20)),
+        delta.MAXIMUM_BYTES // 10**6, weight_files.METADATA_MAXIMUM_BYTES / 2**20)),
     (ADAPTATION, "for {} checks", lambda: (WORDS[fine_tuning.PATIENCE],)),
     (ADAPTATION, "tests {} settings of threads and instruction sets", _settings_of_the_benchmark),
     (MODEL, "Audio is {} kHz, a frame is {} ms, a mel has {} bands", lambda: (
         RATE // 1000, 1000 * FEATURE_SETTINGS.hop_samples // RATE, FEATURE_SETTINGS.mel_bands)),
     (MODEL, "one of {} codes per phone", lambda: (CONFIG.prosody_codes,)),
     (MODEL, "{} codes of {} channels", lambda: (CONFIG.prosody_codes, CONFIG.prosody_code_channels)),
+    (MODEL, "within {} to {} cents", lambda: (prompt_contour.NARROWEST_CENTS, prompt_contour.WIDEST_CENTS)),
+    (MODEL, "{} sentences of each of the {} speakers, every one with contours {}, {}, {}, {} and {} times", lambda: (
+        manners.ContoursPlan().sentences_a_speaker + manners.ContoursPlan().test_sentences_a_speaker,
+        len(TRAINING_SPEAKERS), *(f"{width:g}" for width in sorted(manners.CONTOUR_WIDTHS)))),
     (MODEL, "| diffusion steps | {}; 0 outputs the mean", lambda: (noise_schedule.DEFAULT_STEPS,)),
     (MODEL, "at most by {:.2f}", lambda: (math.exp(prompt_tempo.GREATEST_TEMPO),)),
     (MODEL, "weight of prior preservation in fine-tuning | {}, half target", lambda: (SETTINGS.preserve_milli / 1000,)),

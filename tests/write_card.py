@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -26,6 +27,8 @@ def of_the_file() -> list[tuple[str, str]]:
     tensors, said = header(FOLDER / f"{NAME}.safetensors")
     numbers = sum(math.prod(tensor["shape"]) for tensor in tensors.values())
     digest, name = (FOLDER / f"{NAME}.sha256").read_text().split()
+    contour = FOLDER / f"{NAME}.contour.safetensors"
+    more, _ = header(contour)
     return [
         (
             "file",
@@ -33,6 +36,12 @@ def of_the_file() -> list[tuple[str, str]]:
         ),
         ("---", "---"),
         ("digest", f"`sha256:{digest}`"),
+        (
+            "after a clip as prompt",
+            f"`{contour.name}`, {contour.stat().st_size:,} bytes, "
+            f"{sum(math.prod(tensor['shape']) for tensor in more.values()):,} numbers",
+        ),
+        ("digest", f"`sha256:{hashlib.sha256(contour.read_bytes()).hexdigest()}`"),
         ("corpus", f"`sha256:{said['corpus_root_sha256']}`"),
         ("code", f"commit `{said['code_commit']}`"),
     ]

@@ -19,12 +19,14 @@ from safetensors.torch import save_file
 from reference_runner import digests
 from reference_runner.errors import CheckpointError
 from reference_runner.model.config import MODEL_FAMILY, ConfigError, StableTtsConfig
+from reference_runner.model.contour_encoder import find_contour
 from reference_runner.model.model import StableTts
 from reference_runner.model.prior import PriorSample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reference_runner.model.contour_encoder import ContourFile
     from reference_runner.model.delta import DeltaFile
 
 __all__ = [
@@ -56,6 +58,8 @@ class Checkpoint:
     priors: tuple[PriorSample, ...]
     metadata: Mapping[str, str]
     """model_family, config, corpus_root_sha256, code_commit, metrics (JSON), priors (JSON)."""
+    contour: ContourFile | None = None
+    """What speaks after a prompt that is a clip; None where nothing was trained for these weights."""
     adaptation: DeltaFile | None = None
     """What was added to it (`adapted.apply_delta`); name, digest and metadata stay those of the base."""
 
@@ -159,7 +163,10 @@ def load_checkpoint(path: Path | None = None, *, expected_sha256: str | None = N
         priors = _restore_priors(json.loads(metadata["priors"]), tensors)
     except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
         raise CheckpointError(f"not a checkpoint of this model: {error}", where=str(path)) from error
-    return Checkpoint(name=path.stem, digest=found, model=model, priors=priors, metadata=metadata)
+    return Checkpoint(
+        name=path.stem, digest=found, model=model, priors=priors, metadata=metadata,
+        contour=find_contour(config, base=f"sha256:{found}"),
+    )  # fmt: skip
 
 
 def _require_short_header(path: Path) -> None:

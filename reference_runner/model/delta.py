@@ -20,6 +20,7 @@ from safetensors.torch import load, save
 
 from reference_runner import digests
 from reference_runner.errors import DeltaError
+from reference_runner.model.weight_files import facts_of
 from reference_runner.numerics.noise import FRACTION_BITS
 from ttsartifact import adaptation_chain
 
@@ -29,14 +30,13 @@ if TYPE_CHECKING:
     from reference_runner.numerics.noise import Stream
 
 __all__ = [
-    "DELTA_FORMAT", "METHOD", "Change", "Delta", "DeltaFile", "changed", "file_format", "is_matrix", "read_delta",
+    "DELTA_FORMAT", "METHOD", "Change", "Delta", "DeltaFile", "changed", "is_matrix", "read_delta",
     "save_delta", "transcript_digest",
 ]  # fmt: skip
 
 DELTA_FORMAT = "ttsartifact-stable-tts-delta/1"
 METHOD = "prior-preservation-low-rank"
 MAXIMUM_BYTES = 6 * 1000 * 1000
-METADATA_MAXIMUM_BYTES = 512 * 1024
 FACTOR_GRID_BITS = 14
 STYLE_GRID_BITS = 12
 FACTOR_LIMIT, STYLE_LIMIT = 8.0, 64.0
@@ -234,15 +234,6 @@ def save_delta(path: Path, delta: Delta) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def file_format(path: Path) -> str:
-    """Return the format word of a weight file's metadata, empty where there is none; nothing else is read."""
-    try:
-        with path.open("rb") as stream:
-            return str(_facts(stream.read(8 + METADATA_MAXIMUM_BYTES)).get("format", ""))
-    except OSError:
-        return ""
-
-
 def read_delta(path: Path) -> DeltaFile:
     """Read a delta and recompute every link of its chain and the digest of its tensors.
 
@@ -257,7 +248,7 @@ def read_delta(path: Path) -> DeltaFile:
             content = stream.read(MAXIMUM_BYTES)
     except OSError as error:
         raise DeltaError(f"cannot be read: {error.strerror}", where=where) from error
-    facts = _facts(content)
+    facts = facts_of(content)
     if facts.get("format") != DELTA_FORMAT:
         raise DeltaError(f"got format {facts.get('format')!r}, expected {DELTA_FORMAT!r}", where=where)
     try:
@@ -277,19 +268,6 @@ def read_delta(path: Path) -> DeltaFile:
 def transcript_digest(transcript: str) -> str:
     """Return the digest by which a transcript stands in the chain."""
     return digests.of_bytes(transcript.encode())
-
-
-def _facts(content: bytes) -> dict[str, Any]:
-    """Return the facts in a file's metadata; nothing is believed of a header that is larger than ours can be."""
-    length = int.from_bytes(content[:8], "little")
-    if length > METADATA_MAXIMUM_BYTES:
-        return {}
-    try:
-        facts = json.loads(content[8 : 8 + length])["__metadata__"]["ttsartifact"]
-        found = json.loads(facts)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _understood(path: Path, content: bytes, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> DeltaFile:

@@ -61,6 +61,7 @@ class QuantisedWeights:
 
     def __init__(self, module: torch.nn.Module) -> None:
         self._module = module  # keeps the identities alive
+        self._lent: list[torch.nn.Module] = []
         self._by_identity: dict[int, QuantisedTensor] = {}
         self.tensors: dict[str, QuantisedTensor] = {}
         self.largest_partial_sum_bits = 0.0
@@ -74,6 +75,13 @@ class QuantisedWeights:
                 self.largest_partial_sum_bits = max(
                     self.largest_partial_sum_bits, float(np.log2(quantised.partial_sum()))
                 )
+
+    def lend(self, name: str, module: torch.nn.Module) -> None:
+        """Find the integers of another module's parameters too; they have no part in the digest."""
+        self._lent.append(module)
+        for own, tensor in module.named_parameters():
+            quantised = quantise(f"{name}.{own}", tensor.detach().cpu().double().numpy())
+            self._by_identity[id(tensor)] = quantised
 
     def of(self, parameter: torch.Tensor) -> QuantisedTensor:
         """Find the integers of a parameter; it must be the module's own tensor, whole."""

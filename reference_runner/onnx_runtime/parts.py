@@ -8,6 +8,7 @@ import torch
 
 from reference_runner.exporting.graphs import draw
 from reference_runner.exporting.weights import weight_arrays
+from reference_runner.model.contour_encoder import widened
 from reference_runner.model.model import Parts
 from reference_runner.model.prosody_language_model import ProsodyDecoding
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
     from reference_runner.exporting.graphs import Graph
     from reference_runner.model.config import StableTtsConfig
+    from reference_runner.model.contour_encoder import ContourEncoder
     from reference_runner.model.model import StableTts
     from reference_runner.model.prosody_language_model import Past
     from reference_runner.numerics.ops import Activation, Integers, Mask, Ops
     from reference_runner.onnx_runtime.sessions import SessionPlan
 
-__all__ = ["GraphParts"]
+__all__ = ["GraphContourEncoder", "GraphParts"]
+
+_ENCODER = "style_adaptive_encoder"
 
 
 class GraphParts(Parts):
@@ -40,7 +44,7 @@ class GraphParts(Parts):
         self.duration_predictor = networks["duration_predictor"]
         self.prosody_quantizer = _Quantizer(networks["prosody_scores"], networks["prosody_embedding"])
         self.prosody_language_model = _LanguageModel(model.config, networks["prosody_language_model"])
-        self.style_adaptive_encoder = _StyleAdaptiveEncoder(networks["style_adaptive_encoder"])
+        self.style_adaptive_encoder = _StyleAdaptiveEncoder(networks[_ENCODER])
         self.score_decoder = _ScoreDecoder(networks["score_decoder"])
         self.vocoder = _Vocoder(networks["vocoder"])
 
@@ -72,6 +76,21 @@ class _StyleAdaptiveEncoder:
     def __call__(self, ops: Ops, content: Activation, durations: Integers, style: Activation) -> EncodedFrames:
         mean, hidden = self._network(ops, content, durations, style)
         return EncodedFrames(mean=mean, hidden=hidden)
+
+
+class GraphContourEncoder:
+    """The graph of the style-adaptive encoder with the weights of the one that is given a width."""
+
+    def __init__(self, parts: GraphParts, encoder: ContourEncoder, plan: SessionPlan) -> None:
+        weights = {f"{_ENCODER}.{name}": values for name, values in weight_arrays(encoder.encoder).items()}
+        self._direction = encoder.width
+        self._encoder = _StyleAdaptiveEncoder(Network(parts.graphs[_ENCODER], weights, plan))
+
+    def __call__(
+        self, ops: Ops, content: Activation, durations: Integers, style: Activation, width: Activation
+    ) -> EncodedFrames:
+        """As `ContourEncoder`."""
+        return self._encoder(ops, widened(ops, content, self._direction, width), durations, style)
 
 
 class _ScoreDecoder:

@@ -68,6 +68,8 @@ class Prepared:
     model: Parts
     decoder: Decoder
     arithmetic: Arithmetic
+    contour_encoder: Any = None
+    """Called as `ContourEncoder`; None for a checkpoint that has none."""
     kept: Kept = field(default_factory=Kept)
     """Of the prior samples that have spoken, or been compared with a voice."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from reference_runner.model.features import FEATURE_SETTINGS
+from reference_runner.model.prompt_contour import contour_width
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics.integers import host
 from reference_runner.numerics.noise import FRACTION_BITS, Stream
@@ -106,6 +107,7 @@ class Run:
     def __init__(self, host: Host, requests: list[SynthesisRequest], prepared: Prepared) -> None:
         self.host = host
         self.model, self.ops, self.decoder = prepared.model, prepared.ops, prepared.decoder
+        self.contour_encoder = prepared.contour_encoder
         self.kept = prepared.kept
         self.transcriber = Transcriber(self.model, self.ops, host.front_end)
         self.chunk = requests[0].chunk
@@ -151,12 +153,21 @@ class Run:
         durations = self._decision(item, Station.DURATION, plan.durations, last, DURATION_MAXIMUM)
         if not host(durations).any():
             raise ValueError(f"the hook at {Station.DURATION} left no frame of a sentence of {len(phones)} phones")
-        frames = model.style_adaptive_encoder(ops, plan.content, durations, item.voice.style)
+        frames = self._frames(plan.content, durations, item.voice)
         item.code_margin = _nearest(item.code_margin, Margin.of(host(decoded.margins)[0], item.phones))
         item.duration_margin = _nearest(item.duration_margin, Margin.of(host(plan.duration_margins)[0], item.phones))
         item.phones += len(phones)
         item.frames += frames.mean.shape[1]
         item.planned = frames if item.planned is None else self._joined(item.planned, frames)
+
+    def _frames(self, content: Activation, durations: Integers, voice: Voice) -> EncodedFrames:
+        """Return the frames of a sentence, with a contour as wide as a clip's where a clip lends its manner."""
+        if voice.contour_cents is None:
+            made: EncodedFrames = self.model.style_adaptive_encoder(self.ops, content, durations, voice.style)
+            return made
+        width = self.ops.activation(np.full((1, 1, 1), contour_width(voice.contour_cents)))
+        widened: EncodedFrames = self.contour_encoder(self.ops, content, durations, voice.style, width)
+        return widened
 
     def _draws(self, item: Item, phones: int) -> Activation | None:
         """Return what is added to the logits of the next phones (1, P, K), so that the greatest is a draw from them."""

@@ -83,6 +83,9 @@ class Synthesizer:
         report = None
         if setting.numerics is Numerics.EXACT:
             weights = QuantisedWeights(self.checkpoint.model)
+            contour = self.checkpoint.contour
+            if contour is not None:
+                weights.lend("contour_encoder", contour.encoder)
             report = kat.check(lambda fixed: self._make_exact(fixed, setting.device))
             if report.passed:
                 ops = self._make_exact(weights, setting.device)
@@ -99,7 +102,10 @@ class Synthesizer:
                 )
                 model, captured = self.checkpoint.model, setting.means.compiled is Compiled.GRAPHS
                 decoder = FixedDecoder(model, ops, setting.means) if captured else Decoder(model, ops)
-                return Prepared(ops=ops, model=model, decoder=decoder, arithmetic=arithmetic)
+                return Prepared(
+                    ops=ops, model=model, decoder=decoder, arithmetic=arithmetic,
+                    contour_encoder=None if contour is None else contour.encoder,
+                )  # fmt: skip
         return self._prepare_native(setting, report)
 
     def _prepare_native(self, setting: Setting, report: kat.KnownAnswerReport | None) -> Prepared:
@@ -122,7 +128,11 @@ class Synthesizer:
             means=means,
         )
         decoder = Decoder(model, ops) if plain else make_decoder(model, device, means)
-        return Prepared(ops=ops, model=model, decoder=decoder, arithmetic=arithmetic)
+        contour = self.checkpoint.contour
+        return Prepared(
+            ops=ops, model=model, decoder=decoder, arithmetic=arithmetic,
+            contour_encoder=None if contour is None else copy.deepcopy(contour.encoder).to(device),
+        )  # fmt: skip
 
     def speak(self, request: SynthesisRequest) -> Speech:
         """Begin to speak one request; the speech is decoded as it is iterated."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference_runner.errors import ReferenceClipError
+from reference_runner.model.prompt_contour import spread_cents
 from reference_runner.numerics.integers import host
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.synthesis.alignment import align
@@ -50,6 +51,8 @@ class TranscribedClip:
     """(1, P) frames."""
     codes: Integers
     """(1, P)."""
+    contour_cents: int | None
+    """How wide its pitch contour is; None where too little of it has a pitch."""
     distance: int
     """Between the clip and the words laid along it: grid units a frame and band."""
 
@@ -79,7 +82,8 @@ class Transcriber:
         decoded = model.prosody_language_model.decode(ops, text)
         codes, durations = decoded.codes, model.plan(ops, text, decoded.codes, decoded.margins, style).durations
         predicted = host(durations)[0].astype(np.int64)
-        heard = self._heard_prosody(clip, mel)
+        features = prosody(clip.pcm)
+        heard = self._normalised_prosody(features, mel)
         for _ in range(passes):
             distances = self.distances(mel, text, codes, durations, style, above_floor=above_floor)
             try:
@@ -91,7 +95,7 @@ class Transcriber:
             codes, _ = model.prosody_quantizer(ops, model.prosody_encoder(ops, heard, durations))
         return TranscribedClip(
             phones=phones, text=text, mel=mel, style=style, durations=durations, codes=codes,
-            distance=mean_distance(distances, found),
+            contour_cents=spread_cents(features), distance=mean_distance(distances, found),
         )  # fmt: skip
 
     def style(self, mel: Activation) -> Activation:
@@ -141,12 +145,12 @@ class Transcriber:
         together = self.ops.concat([style[:, None, :] for style in styles], axis=1)
         return self.ops.layer_norm(self.ops.mean_over(together))
 
-    def _heard_prosody(self, clip: HeardReference, mel: Activation) -> Activation:
+    def _normalised_prosody(self, features: np.ndarray, mel: Activation) -> Activation:
+        """Return what the prosody encoder hears (1, L, F) of features (L, 3) and a normalised mel (1, L, M)."""
         config = self.model.config
-        features = prosody(clip.pcm)
-        features[:, 0] /= config.pitch_deviation_octaves
-        features[:, 2] = (features[:, 2] - config.energy_mean) / config.energy_deviation
-        return self.ops.concat([mel[:, :, : config.prosody_mel_bands], self.ops.activation(features[None])], axis=2)
+        scales = np.array([config.pitch_deviation_octaves, 1.0, config.energy_deviation])
+        values = (features - np.array([0.0, 0.0, config.energy_mean])) / scales
+        return self.ops.concat([mel[:, :, : config.prosody_mel_bands], self.ops.activation(values[None])], axis=2)
 
     def grid_units(self, x: Activation) -> np.ndarray:
         """Return the first item of an activation (1, ...) as int64 multiples of its grid."""

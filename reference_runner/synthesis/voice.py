@@ -44,9 +44,22 @@ class Voice:
     prompt: ProsodyPrompt | None
     tempo: float
     """Logarithm of what the prompt's tempo makes of all durations; 0 without a prompt."""
+    contour_cents: int | None
+    """How wide the contour of a clip is that lends its manner; None where the checkpoint's own encoder speaks."""
     name: str
     prompt_record: Mapping[str, object]
     references: tuple[HeardReference, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Manner:
+    """What is continued, and what the run says of it."""
+
+    record: Mapping[str, object]
+    prompt: ProsodyPrompt | None = None
+    tempo: float = 0.0
+    contour_cents: int | None = None
+    """Of a clip, where enough of it has a pitch."""
 
 
 def find_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: SynthesisRequest, kept: Kept) -> Voice:
@@ -98,8 +111,13 @@ def _heard_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: Synt
     if seeks_prior(checkpoint, request):
         # Codes are not free of the voice that they were heard in: in a far style their durations and pitch go astray.
         number = nearest_prior(transcriber, keep_prior_styles(checkpoint, transcriber, kept), style)
-    record, prompt, tempo = _manner(transcriber, request, heard, style, lambda: _prior(checkpoint, number))
-    return Voice(style=style, prompt=prompt, tempo=tempo, name=name, prompt_record=record, references=heard)
+    manner = _manner(transcriber, request, heard, style, lambda: _prior(checkpoint, number))
+    cents = None if checkpoint.contour is None else manner.contour_cents
+    record = manner.record if cents is None else {**manner.record, "contour_cents": cents}
+    return Voice(
+        style=style, prompt=manner.prompt, tempo=manner.tempo, contour_cents=cents, name=name, prompt_record=record,
+        references=heard,
+    )  # fmt: skip
 
 
 def _timbre(
@@ -122,11 +140,12 @@ def _manner(
     heard: tuple[HeardReference, ...],
     style: Activation,
     find_prior: Callable[[], PriorSample],
-) -> tuple[dict[str, object], ProsodyPrompt | None, float]:
-    """Return what the run says of its prompt, the prompt, and its tempo in a style."""
+) -> _Manner:
+    """Return the manner of a request, its tempo as it is in a style."""
     record: dict[str, object] = {"kind": str(request.prompt.kind)}
     if request.prompt.kind is PromptKind.NONE:
-        return record, None, 0.0
+        return _Manner(record=record)
+    cents = None
     if request.prompt.kind is PromptKind.PRIOR:
         prior = find_prior()
         record |= {"name": prior.name, "digest": f"sha256:{prior.digest}"}
@@ -141,10 +160,10 @@ def _manner(
         transcribed = transcriber.transcribe(clip)
         record |= clip.record()
         prompt, phones = ProsodyPrompt(text=transcribed.text, codes=transcribed.codes), transcribed.phones
-        durations = transcribed.durations
+        durations, cents = transcribed.durations, transcribed.contour_cents
     tempo = prompt_tempo(transcriber.model, transcriber.ops, prompt, phones, durations, style)
     past = transcriber.model.prosody_language_model.read_prompt(transcriber.ops, prompt)
-    return record, replace(prompt, past=past), tempo
+    return _Manner(record=record, prompt=replace(prompt, past=past), tempo=tempo, contour_cents=cents)
 
 
 def _prior(checkpoint: Checkpoint, number: int | None) -> PriorSample:

@@ -33,7 +33,8 @@ from reference_runner.errors import CertificateError, CheckpointError, DeltaErro
 from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.model.adapted import apply_delta, load_delta
 from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
-from reference_runner.model.delta import changed, file_format, read_delta
+from reference_runner.model.delta import changed, read_delta
+from reference_runner.model.weight_files import file_format
 from reference_runner.numerics.exact import ExactOps
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.request import Numerics, SynthesisRequest

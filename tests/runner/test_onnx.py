@@ -19,6 +19,7 @@ import ttsartifact
 from reference_runner.errors import CertificateError, DeviceUnavailable, RequestError
 from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
+from reference_runner.model.contour_encoder import ContourEncoder
 from reference_runner.model.model import StableTts
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
@@ -41,7 +42,7 @@ from reference_runner.exporting.graphs import OPSET, draw, graphs_digest
 from reference_runner.exporting.tracing import GraphOps, Traced
 from reference_runner.exporting.weights import lay_out
 from reference_runner.onnx_runtime import conditions as onnx_conditions
-from reference_runner.onnx_runtime.parts import GraphParts
+from reference_runner.onnx_runtime.parts import GraphContourEncoder, GraphParts
 from reference_runner.onnx_runtime.sessions import SessionPlan
 from reference_runner.onnx_runtime.synthesizer import GraphSynthesizer
 
@@ -171,6 +172,24 @@ def test_planning_agrees(model, parts, phones):
     latents = model.prosody_encoder(OPS, heard, durations)
     assert near(parts.prosody_encoder(OPS, heard, durations), latents)
     assert torch.equal(parts.prosody_quantizer(OPS, latents)[0], model.prosody_quantizer(OPS, latents)[0])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("width", [-1.0, 0.0, 1.5])
+def test_a_prompts_width_is_followed_as_torch_follows_it(model, parts, width):
+    """The plain encoder's graph with the weights of the one that is given a width: frames as wide as torch's."""
+    torch.manual_seed(4)
+    encoder = ContourEncoder(model.config)
+    encoder.width.data = real(model.config.hidden_channels)
+    given = (
+        real(1, 6, model.config.hidden_channels), ids(1, 6, below=4) + 1, real(1, model.config.style_channels),
+        torch.full((1, 1, 1), width),
+    )  # fmt: skip
+    found, expected = GraphContourEncoder(parts, encoder, SessionPlan())(OPS, *given), encoder(OPS, *given)
+    assert near(found.mean, expected.mean)
+    assert near(found.hidden, expected.hidden)
+    plain = encoder.encoder(OPS, *given[:3])
+    assert near(found.mean, plain.mean) is (width == 0.0)
 
 
 @torch.inference_mode()

@@ -1,0 +1,165 @@
+"""Trains the contour encoder on sentences that were said with contours of several widths; half an hour of one core.
+
+    make contours
+    python -m reference_runner.laboratory.contour_trainer --corpus .build/contours
+
+It begins as the checkpoint's own style-adaptive encoder. The codes that it is given of a sentence are heard in any of
+its widths, so that only the number says how wide the contour shall be. It may be stopped and called again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from reference_runner.commands import stopping_in_a_sentence
+from reference_runner.evaluation.corpus_reader import CorpusReader
+from reference_runner.laboratory.corpus.manners import CONTOUR_WIDTHS
+from reference_runner.laboratory.training.batches import masked_mean
+from reference_runner.laboratory.training.resident import ResidentCorpus
+from reference_runner.laboratory.training.stage_loop import StageSettings, run_stage
+from reference_runner.model.checkpoint import load_checkpoint
+from reference_runner.model.contour_encoder import ContourEncoder, released_contour_path, save_contour
+from reference_runner.model.prompt_contour import MIDDLING_CENTS, contour_width, spread_cents
+from reference_runner.numerics.native import NativeOps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reference_runner.laboratory.training.batches import AcousticBatch
+    from reference_runner.model.model import StableTts
+
+__all__ = ["ContourBatches", "Said", "contour_losses", "main"]
+
+_BATCH = 6
+_STEPS = 14_000
+_SEED = 20261128
+_REFERENCE_FRAMES = 128
+
+
+class Said:
+    """What the frozen parts of the checkpoint make of a corpus of contours, a row an utterance."""
+
+    def __init__(self, model: StableTts, corpus: CorpusReader, split: str) -> None:
+        self.corpus, self.places, self.model = corpus, corpus.split(split), model
+        self.resident = ResidentCorpus(corpus)
+        ops = NativeOps()
+        self.codes: dict[int, torch.Tensor] = {}
+        for place in self.places:
+            batch = self.resident.batch([place])
+            latents = model.prosody_encoder(ops, batch.prosody, batch.durations)
+            self.codes[place], _ = model.prosody_quantizer(ops, latents)
+        self.widths = {place: _width(corpus, place) for place in self.places}
+        self.by_speaker: dict[str, list[int]] = {}
+        for place in self.places:
+            self.by_speaker.setdefault(corpus.utterances[place].speaker, []).append(place)
+
+    def first(self, place: int) -> int:
+        """Return the utterance of the same sentence that was said first."""
+        return place - place % len(CONTOUR_WIDTHS)
+
+
+def _width(corpus: CorpusReader, place: int) -> float:
+    """Return the width of an utterance's contour, as it will be measured of a prompt."""
+    utterance = corpus.utterances[place]
+    rows = slice(utterance.frame_start, utterance.frame_start + utterance.frame_count)
+    cents = spread_cents(corpus.tensors()["prosody"][rows].double().numpy())
+    return contour_width(MIDDLING_CENTS if cents is None else cents)
+
+
+class ContourBatches:
+    """An endless, seeded stream of (batch, codes, styles, widths), each of utterances that are alike in length."""
+
+    def __init__(self, said: Said, *, batch_size: int, seed: int) -> None:
+        self._said, self._seed, self._size = said, seed, batch_size
+        utterances = said.corpus.utterances
+        self._places = sorted(said.places, key=lambda place: utterances[place].frame_count)
+
+    def starting_at(self, step: int) -> Iterator[tuple[AcousticBatch, torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """Yield the batch of this step and all that follow; each is drawn by its own number."""
+        while True:
+            draws = np.random.Generator(np.random.Philox(key=[self._seed, step]))
+            start = int(draws.integers(max(1, len(self._places) - self._size)))
+            yield self._batch(self._places[start : start + self._size], draws)
+            step += 1
+
+    @torch.no_grad()
+    def _batch(
+        self, places: list[int], draws: np.random.Generator
+    ) -> tuple[AcousticBatch, torch.Tensor, torch.Tensor, torch.Tensor]:
+        said, ops = self._said, NativeOps()
+        batch = said.resident.batch(places)
+        # What a language model draws is wide or narrow by chance, so codes are heard in any width of the sentence.
+        heard = [said.first(place) + int(draws.integers(len(CONTOUR_WIDTHS))) for place in places]
+        codes = nn.utils.rnn.pad_sequence([said.codes[place][0] for place in heard], batch_first=True)
+        styles = [self._style(place, ops, draws) for place in places]
+        widths = torch.tensor([said.widths[place] for place in places])[:, None, None]
+        return batch, codes, torch.cat(styles), widths
+
+    def _style(self, place: int, ops: NativeOps, draws: np.random.Generator) -> torch.Tensor:
+        """Return the style of a stretch of another utterance of the speaker."""
+        siblings = self._said.by_speaker[self._said.corpus.utterances[place].speaker]
+        mel = self._said.corpus.mel(siblings[int(draws.integers(len(siblings)))])
+        start = int(draws.integers(max(1, len(mel) - _REFERENCE_FRAMES)))
+        style: torch.Tensor = self._said.model.timbre_encoder(ops, mel[None, start : start + _REFERENCE_FRAMES])
+        return style
+
+
+def contour_losses(
+    model: StableTts, encoder: ContourEncoder, given: tuple[AcousticBatch, torch.Tensor, torch.Tensor, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return the distance of the encoder's mean from the mel of each utterance."""
+    batch, codes, styles, widths = given
+    ops = NativeOps()
+    with torch.no_grad():
+        text = model.text_encoder(ops, batch.phones, batch.stresses, batch.breaks, batch.phone_mask)
+        content = model.content(ops, text, codes)
+    frames = encoder(ops, content, batch.durations, styles, widths, batch.frame_mask)
+    return {"total": masked_mean((frames.mean - batch.mel).abs(), batch.frame_mask)}
+
+
+@stopping_in_a_sentence("reference_runner.laboratory.contour_trainer")
+def main() -> None:
+    """Train, and write the file beside the checkpoint."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, default=Path(".build/contours"))
+    parser.add_argument("--base", type=Path, default=None, help="the checkpoint; the released one if none is given")
+    parser.add_argument("--state", type=Path, default=Path(".build/training"))
+    parser.add_argument("--output", type=Path, default=released_contour_path())
+    parser.add_argument("--steps", type=int, default=_STEPS)
+    parser.add_argument("--limit-minutes", type=float, default=None)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(_SEED)
+    torch.use_deterministic_algorithms(mode=True)
+    base = load_checkpoint(arguments.base)
+    model = base.model
+    corpus = CorpusReader(arguments.corpus, model.config)
+    encoder = ContourEncoder(model.config)
+    encoder.encoder.load_state_dict(model.style_adaptive_encoder.state_dict())
+    settings = StageSettings(
+        name="contour", steps=arguments.steps, learning_rate=7e-4, seed=_SEED, weight_decay=0.0,
+        limit_s=arguments.limit_minutes * 60 if arguments.limit_minutes else None,
+    )  # fmt: skip
+    with torch.no_grad():
+        batches = ContourBatches(Said(model, corpus, "contour"), batch_size=_BATCH, seed=_SEED)
+    arguments.state.mkdir(parents=True, exist_ok=True)
+    state = run_stage(
+        settings, nn.ModuleDict({"contour_encoder": encoder}), batches.starting_at,
+        lambda given, _: contour_losses(model, encoder, given), arguments.state,
+    )  # fmt: skip
+    digest = save_contour(
+        arguments.output, encoder, base=f"sha256:{base.digest}",
+        facts={"corpus_root_sha256": corpus.root_sha256, "steps": state.step, "seed": _SEED},
+    )  # fmt: skip
+    parser.exit(0, f"{digest}, after {state.step} steps\n")
+
+
+if __name__ == "__main__":
+    main()
