@@ -81,7 +81,7 @@ def convert(
 
     paths = files_under(files)
     with delivered(out, _suffix_of_all(paths) if out == STANDARD_OUTPUT else "") as path:
-        ids = carriers.convert(paths, path, replace=force, tell=tell, on_file=_show_progress)
+        ids = carriers.convert(paths, path, replace=force, tell=tell, on_file=progress)
     if len(ids) == 1 or manner().verbose:
         say_written(out, [f"{safe(out)}: {artifact_id}" for artifact_id in ids])
     if len(ids) > 1 and not manner().quiet:
@@ -167,7 +167,3 @@ def _suffix_of_all(paths: Sequence[str]) -> str:
 
     first = list(islice(chain.from_iterable(map(open_artifacts, paths)), 2))
     return f".tts{suffix_of(first[0].descriptor.known('/audio/codec'))}" if len(first) == 1 else ".tts.parquet"
-
-
-def _show_progress(done: int, total: int) -> None:
-    progress(done, total, "files")

@@ -60,7 +60,7 @@ def write_page(paths: Sequence[str], out: str, *, force: bool) -> int:
         require_room(out, replace=force)
     passing("verifying and drawing")
     try:
-        page = page_of(paths, beside=out, on_progress=_show_progress)
+        page = page_of(paths, beside=out, on_progress=progress)
     finally:
         passing()
     with delivered(out) as path, write_whole(path, replace=force) as file:
@@ -69,10 +69,6 @@ def write_page(paths: Sequence[str], out: str, *, force: bool) -> int:
     for error in page.unread:
         tell(error_line(error))
     return worst(map(exit_of, page.unread))
-
-
-def _show_progress(done: int, total: int) -> None:
-    progress(done, total, "files")
 
 
 _FORMS = ("prml", "eval-result", "computation-receipt")

@@ -42,7 +42,7 @@ def reports_of_all(files: list[str], asked: _Asked, jobs: int) -> Iterator[tuple
     parts: list[_Part] = [(path, None) for path in files]
     found = map(reports_of, files, [asked] * len(files)) if alone else _in_processes(parts, asked, jobs)
     for done, reports in enumerate(found, 1):
-        progress(done, len(files), "files")
+        progress(done, len(files))
         yield reports
 
 

@@ -174,7 +174,7 @@ def place_of(error: BaseException) -> str:
     return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
 
 
-def progress(done: int, total: int, what: str) -> None:
+def progress(done: int, total: int, what: str = "files") -> None:
     """Show on a terminal's stderr how far a long job is, how fast and how long it still takes; nothing into a pipe.
 
     The bar goes when all is done, and for lines of `say`, `show` and `passing`.
