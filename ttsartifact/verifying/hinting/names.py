@@ -9,8 +9,8 @@ from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.terms.finding import Mismatch
 from ttsartifact.verifying.hinting import hint
+from ttsartifact.verifying.rules.can_sch_descriptor import names_of
 from ttsartifact.verifying.rules.pin_contents import locked_lines, normalised, scheme_of
-from ttsartifact.verifying.rules.sch_schema import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

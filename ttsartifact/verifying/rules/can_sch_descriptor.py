@@ -1,4 +1,4 @@
-"""The shape of the descriptor, and the characters of its names and addresses (family SCH, clause 4.5)."""
+"""The descriptor's bytes (family CAN), its shape and the characters of its names and addresses (SCH, clause 4.5)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,44 @@ _FOR_PEOPLE = frozenset({"value", "notes", "detail", "recipe", "consent", "accur
 _FREE = ("/generation/params", "/ext", "/run/notes", "/input/phonemes/oov", "/generation/command/argv")
 _UNSEEN = frozenset({"Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
 _ADDRESSES = frozenset({"uri"})
+
+
+@rule("CAN01")
+def plain_utf8(evidence: Evidence) -> Answer:
+    return _byte_faults(evidence, "CAN01")
+
+
+@rule("CAN02")
+def unambiguous_json(evidence: Evidence) -> Answer:
+    return _byte_faults(evidence, "CAN02")
+
+
+@rule("CAN03")
+def plain_numbers(evidence: Evidence) -> Answer:
+    return _byte_faults(evidence, "CAN03")
+
+
+@rule("CAN04")
+def safe_integers(evidence: Evidence) -> Answer:
+    return _byte_faults(evidence, "CAN04")
+
+
+@rule("CAN05")
+def canonical_bytes(evidence: Evidence) -> Answer:
+    return [*_byte_faults(evidence, "CAN05"), *evidence.breaches("CAN05")]
+
+
+@rule("CAN06")
+def snake_case_keys(evidence: Evidence) -> Answer:
+    return _byte_faults(evidence, "CAN06")
+
+
+def _byte_faults(evidence: Evidence, rule_id: str) -> list[Mismatch]:
+    return [
+        Mismatch(where=fault.where, found=fault.found, expected=fault.expected)
+        for fault in evidence.artifact.faults
+        if fault.rule == rule_id
+    ]
 
 
 @rule("SCH01")

@@ -1,4 +1,7 @@
-"""Digests and bytes that are stated twice (clause 4.10): stages beside what they read and delivered, sizes, framing."""
+"""Digests and bytes that are stated twice (clause 4.10): stages beside what they read and delivered, sizes, framing.
+
+Also in which form the text was hashed (clause 5.4, family TXT).
+"""
 
 from __future__ import annotations
 
@@ -143,3 +146,31 @@ def _apart(where: str, stage: str, found: Any, expected: list[str], message: str
     return Mismatch(
         where=where, found=found, expected=" or ".join(dict.fromkeys(expected)), message=f"stage {stage}: {message}"
     )
+
+
+@rule("TXT01")
+def named_text_form(evidence: Evidence) -> Answer:
+    faults = evidence.breaches("TXT01")
+    if faults:
+        return faults
+    form, text = evidence.known("/input/text/form"), evidence.known("/input/text/value")
+    if form == "salted" and text is not None:
+        return [
+            Mismatch(
+                where="/input/text/form",
+                found="salted, and the text is embedded",
+                expected="raw_utf8",
+                message="a salted digest hides a text, but this text is stated",
+            )
+        ]
+    normalised = evidence.known("/input/normalised_text")
+    if form == "normalised" and normalised not in {None, evidence.known("/input/text/digest")}:
+        return [
+            Mismatch(
+                where="/input/normalised_text",
+                found=normalised,
+                expected=evidence.known("/input/text/digest"),
+                message="the text was hashed in its normalised form and has two digests",
+            )
+        ]
+    return []

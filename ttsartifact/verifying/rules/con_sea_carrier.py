@@ -1,4 +1,4 @@
-"""The carrier (family CON).
+"""The carrier (family CON) and the seal over its bytes (family SEA).
 
 Most of these rules stop the reader: its error carries the rule's id and place, and the engine reports it. What is
 asked here confirms a carrier that could be read to its end.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.container.carrier import CARRIERS, carrier_named
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
-from ttsartifact.verifying.catalogue import rule
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Verdict, compared
+from ttsartifact.verifying.catalogue import grading, question_of, rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,3 +153,48 @@ def _order_of(evidence: Evidence) -> Callable[[str], tuple[int, int]]:
         return _PART_KINDS.index(kind), int(rest) if rest.isdigit() else 0
 
     return order
+
+
+@rule("SEA01")
+def sealed(evidence: Evidence) -> Answer:
+    if evidence.seal is not None:
+        return []
+    if evidence.known("/level") == "L0":
+        return NotApplicable("level L0 needs no seal")
+    return [Mismatch(where="seal", found="none", expected="a seal; software that rewrites the file drops it")]
+
+
+@rule("SEA02")
+def seal_holds(evidence: Evidence) -> Answer:
+    if evidence.seal is None:
+        return NotApplicable("no seal")
+    return compared("seal", evidence.seal_expected, evidence.seal)
+
+
+@rule("SEA03")
+def argued_seal(evidence: Evidence) -> Answer:
+    misplaced = any(isinstance(answer, list) and answer for answer in _answers(evidence, "seal_place"))
+    if evidence.seal is not None and evidence.seal == evidence.seal_expected and not misplaced:
+        return []
+    parts_hold = _hold(evidence, "parts")
+    if parts_hold and _hold(evidence, "file"):
+        word, message = Verdict.REWRAPPED, "descriptor, parts and audio file are as recorded; their container is not"
+    elif parts_hold and [] in _answers(evidence, "samples"):
+        word, message = Verdict.RETAGGED, "the samples are as recorded; the audio file around them is not"
+    else:
+        return []
+    return [Mismatch(where="seal", found=word, expected=Verdict.INTACT, message=message, severity=Severity.INFO)]
+
+
+@rule("SEA04")
+def seal_place(evidence: Evidence) -> Answer:
+    return [] if evidence.seal is not None else NotApplicable("no seal")
+
+
+def _answers(evidence: Evidence, part: str) -> list[Answer]:
+    """Ask the rules that recompute this part of the bytes, whatever family they are of."""
+    return [question_of(key)(evidence) for key in grading(part)]
+
+
+def _hold(evidence: Evidence, part: str) -> bool:
+    return all(answer == [] for answer in _answers(evidence, part))
