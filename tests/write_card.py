@@ -28,7 +28,7 @@ def of_the_file() -> list[tuple[str, str]]:
     numbers = sum(math.prod(tensor["shape"]) for tensor in tensors.values())
     digest, name = (FOLDER / f"{NAME}.sha256").read_text().split()
     contour = FOLDER / f"{NAME}.contour.safetensors"
-    more, _ = header(contour)
+    more_numbers = sum(math.prod(tensor["shape"]) for tensor in header(contour)[0].values())
     return [
         (
             "file",
@@ -38,8 +38,7 @@ def of_the_file() -> list[tuple[str, str]]:
         ("digest", f"`sha256:{digest}`"),
         (
             "after a clip as prompt",
-            f"`{contour.name}`, {contour.stat().st_size:,} bytes, "
-            f"{sum(math.prod(tensor['shape']) for tensor in more.values()):,} numbers",
+            f"`{contour.name}`, {contour.stat().st_size:,} bytes, {more_numbers:,} numbers",
         ),
         ("digest", f"`sha256:{hashlib.sha256(contour.read_bytes()).hexdigest()}`"),
         ("corpus", f"`sha256:{said['corpus_root_sha256']}`"),
