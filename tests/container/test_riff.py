@@ -220,6 +220,39 @@ def test_words_in_a_list_are_words() -> None:
         assert riff.walk(BytesSource(file_of(FMT, chunk(b"LIST", listed), chunk(b"data", b"ab")))).frames == 1
 
 
+STREAM = b"\xff\xff\xff\xff"
+LISTED = chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"Lavf60"))
+HEADERS = {
+    "a count of zero": (file_of(FMT, chunk(b"data", b"")), "CON05"),
+    "a count of zero before a list": (file_of(FMT, chunk(b"data", b""), LISTED), "CON05"),
+    "lengths of samples that never came": (file_of(FMT, b"data\xa0\x0f\0\0", size=36 + 4_000), "CON02"),
+    "a length of samples that never came": (file_of(FMT, b"data\xa0\x0f\0\0"), "CON02"),
+    "no lengths": (file_of(FMT, b"data" + STREAM, size=0xFFFFFFFF), "CON05"),
+    "no lengths, behind a list": (file_of(FMT, LISTED, b"data" + STREAM, size=0xFFFFFFFF), "CON05"),
+    "no length of the samples": (file_of(FMT, b"data" + STREAM), "CON05"),
+    "a header that is cut": (file_of(FMT, size=4_036), "CON02"),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_header_without_samples_is_called_that(name: str) -> None:
+    """3.2: of an engine that wrote a header and then nothing, the first words are what is wrong."""
+    data, rule = HEADERS[name]
+    with refusals.raises(Damaged, match=r"^the WAV has no samples\b") as caught:
+        riff.walk(BytesSource(data))
+    assert caught.value.rule == rule
+
+
+def test_one_sample_is_no_silence() -> None:
+    """The same lengths in front of one sample are named as they were, and so is a file without any room for a head."""
+    for silent, behind in ((name, b"ab") for name in HEADERS if name.startswith(("no ", "lengths", "a length"))):
+        with pytest.raises(Damaged) as caught:
+            riff.walk(BytesSource(HEADERS[silent][0] + behind))
+        assert "no samples" not in str(caught.value)
+    with pytest.raises(Damaged, match="^no fmt chunk"):
+        riff.walk(BytesSource(file_of(chunk(b"data", b"ab"))))
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
     """A fault is one error with a rule, an offset and what was found."""

@@ -270,6 +270,24 @@ def test_a_truncated_file_has_its_address(tmp_path: Path) -> None:
     assert "offset" in caught.value.where
 
 
+@pytest.mark.parametrize("size", [36 + 800, 36, 0xFFFFFFFF])
+def test_a_header_alone_is_called_a_wav_without_samples(tmp_path: Path, size: int) -> None:
+    """By the recording, by the recovery of what it kept, and by the reader of the file: in the same first words."""
+    lengths = size, size if size == 0xFFFFFFFF else size - 36
+    header = b"RIFF%bWAVE%bdata%b" % (
+        struct.pack("<I", lengths[0]), kit.wav()[12:36], struct.pack("<I", lengths[1])
+    )  # fmt: skip
+    (tmp_path / "s.wav").write_bytes(header)
+    out = tmp_path / "a.tts.wav"
+
+    with pytest.raises(CommandFailed, match="^the command wrote a broken WAV: the WAV has no samples"):
+        said(["cp", str(tmp_path / "s.wav"), "{out}", "-S{text}"], out)
+    with pytest.raises(TtsArtifactError, match="^the WAV has no samples"):
+        recover(f"{out}.journal.jsonl")
+    (report,) = verify(tmp_path / "s.wav")
+    assert report.failures[0].message.startswith("the WAV has no samples")
+
+
 @pytest.mark.parametrize(
     ("argv", "options", "message"),
     [

@@ -208,7 +208,7 @@ TAGGED = WAVE[:4] + (len(WAVE) - 8 + len(_LIST)).to_bytes(4, "little") + WAVE[8:
 SHORT = {
     "an error in words under 200": (b"no such voice: bella " * 20, "raw samples were promised and text came"),
     "an error as JSON": (b'{"error": {"message": "no such voice"}}', "raw samples were promised and JSON came"),
-    "a WAV without a whole frame": (WAVE[:45], "no frame was delivered"),
+    "a WAV without a whole frame": (WAVE[:45], "the WAV has no samples"),
     "a WAV cut in its header": (WAVE[:30], "."),
     "less than a frame": (b"\x01", "no frame was delivered"),
 }

@@ -95,6 +95,8 @@ _CUE_BYTES, _POINT_BYTES = 4, 24  # and so many of a chunk cue as its points nee
 _ACID_BYTES = 24  # libsndfile reads so many of a chunk acid, however long it is
 _MISREAD_CHUNKS = 4096  # as which a player may read what follows an odd chunk: eight zeros are one
 _LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
+_SHORTEST = 44  # bytes up to the samples: the form, a fmt chunk of 16 bytes and the head of data
+_NO_SAMPLES = "the WAV has no samples"
 
 
 class RiffChunk(NamedTuple):
@@ -164,6 +166,19 @@ def recognise(head: bytes) -> bool:
 
 def walk(source: Source) -> Riff:
     """Walk all of `source`, and raise at the first byte that breaks the structure (rules CON01 to CON08, CON15)."""
+    try:
+        return _walked(source)
+    except Damaged as error:
+        # Of an engine that said nothing, that is what matters, whichever length of its header is wrong.
+        if _NO_SAMPLES not in error.message and (
+            source.read_at(source.size - 8, 4) == b"data"
+            or (source.size < _SHORTEST and b"data" not in source.read_at(0, source.size))
+        ):
+            error.message = f"{_NO_SAMPLES}; {error.message}"
+        raise
+
+
+def _walked(source: Source) -> Riff:
     if source.size < 12 or not recognise(head := source.read_at(0, 12)):
         raise NotAnArtifact("not a RIFF/WAVE file", where="offset 0", expected="RIFF....WAVE")
     form = head[:4]
@@ -359,8 +374,9 @@ def _assemble(source: Source, form: bytes, chunks: tuple[RiffChunk, ...], ds64_f
     wave = _format(source.read_at(found[b"fmt "].body, min(found[b"fmt "].size, 40)), found[b"fmt "].body)
     if data.size == 0:
         raise Damaged(
-            "the data size is zero",
+            _NO_SAMPLES,
             where=f"offset {data.offset + 4}",
+            found="a data size of zero",
             expected="at least one frame",
             rule="CON05",
         )

@@ -406,7 +406,7 @@ def _as_one(run: _Journalled, delivered: Source, waves: Waves, note: str | None)
     """Return one WAV of the samples of several, or of one that is cut."""
     run.mended += [note] if note else []
     if not waves.sample_bytes:
-        raise CommandFailed("no frame was delivered", where=run.file, expected="at least one frame")
+        raise CommandFailed("the WAV has no samples", where=run.file, expected="at least one frame")
     run.chunks = waves.chunks([*run.reads, (run.t_end_ns, delivered.size)])
     run.reads.clear()
     return JoinedSource(waves.as_one(delivered))
