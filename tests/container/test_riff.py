@@ -249,7 +249,7 @@ def test_one_sample_is_no_silence() -> None:
         with pytest.raises(Damaged) as caught:
             riff.walk(BytesSource(HEADERS[silent][0] + behind))
         assert "no samples" not in str(caught.value)
-    with pytest.raises(Damaged, match="^no fmt chunk"):
+    with pytest.raises(Damaged, match=r"^no fmt chunk"):
         riff.walk(BytesSource(file_of(chunk(b"data", b"ab"))))
 
 

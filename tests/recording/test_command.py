@@ -280,9 +280,9 @@ def test_a_header_alone_is_called_a_wav_without_samples(tmp_path: Path, size: in
     (tmp_path / "s.wav").write_bytes(header)
     out = tmp_path / "a.tts.wav"
 
-    with pytest.raises(CommandFailed, match="^the command wrote a broken WAV: the WAV has no samples"):
+    with pytest.raises(CommandFailed, match=r"^the command wrote a broken WAV: the WAV has no samples"):
         said(["cp", str(tmp_path / "s.wav"), "{out}", "-S{text}"], out)
-    with pytest.raises(TtsArtifactError, match="^the WAV has no samples"):
+    with pytest.raises(TtsArtifactError, match=r"^the WAV has no samples"):
         recover(f"{out}.journal.jsonl")
     (report,) = verify(tmp_path / "s.wav")
     assert report.failures[0].message.startswith("the WAV has no samples")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import kit
 import pytest
 
 from ttsartifact.cli import main
+from ttsartifact.container import riff
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
@@ -122,6 +124,50 @@ def test_a_text_in_place_of_samples_is_never_recovered_as_sound(tmp_path: Path, 
     with pytest.raises(Refused, match=r"raw samples were promised and (JSON|text) came"):
         recover(f"{out}.journal.jsonl")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("was_killed", [False, True])
+def test_a_wav_in_place_of_samples_is_recovered_as_the_wav_that_it_is(tmp_path: Path, was_killed: bool) -> None:
+    """As it is said when it is kept; one whose recorder was killed stands behind the header of ours for samples."""
+    out, sound, notes = tmp_path / "a.tts.wav", kit.wav(PCM), list[str]()
+    (tmp_path / "s.wav").write_bytes(sound)
+    with pytest.raises(CommandFailed, match="leave out --pcm"):
+        record_command(
+            ["cat", str(tmp_path / "s.wav")],
+            text="Hi.",
+            out=out,
+            text_on_stdin=True,
+            pcm="s16le:8000:1",
+            say=notes.append,
+        )
+    journal = Path(f"{out}.journal.jsonl")
+    assert notes[-1] == (
+        f"what the command wrote is kept in {out}.part.bin, and `ttsa recover {journal}` makes an artifact of it"
+    )
+    if was_killed:
+        lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        audio = [place for place, line in enumerate(lines) if '"what": "audio"' in line]
+        journal.write_text("".join(lines[: audio[1]]), encoding="utf-8")
+        place = tmp_path / json.loads(lines[audio[0]])["file"]
+        place.parent.mkdir()
+        Path(f"{out}.part.bin").rename(place)
+        wave = riff.WaveFormat(subtype="pcm_s16", sample_rate_hz=8_000, channels=1, bit_depth=16)
+        place.write_bytes(riff.header(wave, 0) + sound)
+    recover(journal)
+    run = open_artifact(out)
+    assert run.descriptor.at("/audio/digest") == f"sha256:{hashlib.sha256(sound).hexdigest()}"
+    assert run.descriptor.at("/run/times/includes") == ["process_start", "model_load", "container_encode"]
+
+
+def test_samples_that_begin_like_a_frame_of_mp3_are_samples(tmp_path: Path) -> None:
+    """Its first four bytes are a frame's, and no frame follows: the format that was stated holds."""
+    out, sound = tmp_path / "a.tts.wav", b"\xff\xfb\x90\x64" + PCM
+    (tmp_path / "s.raw").write_bytes(sound)
+    command = ["sh", "-c", f"cat {tmp_path}/s.raw; exit 1"]
+    with pytest.raises(CommandFailed):
+        record_command(command, text="Hi.", out=out, text_on_stdin=True, pcm="s16le:8000:1", say=lambda _: None)
+    recover(f"{out}.journal.jsonl")
+    assert pcm_of(out) == sound
 
 
 def test_who_was_ended_while_a_command_wrote_a_text_recovers_no_sound(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.container import riff
 from ttsartifact.container.bare import judge
 from ttsartifact.container.carrier import CARRIERS, carrier_of
-from ttsartifact.container.codecs import OPENING_BYTES, codec_opening
+from ttsartifact.container.codecs import codec_opening
+from ttsartifact.container.magic import HEAD_BYTES, kind_of
 from ttsartifact.container.samples import FORMATS
 from ttsartifact.container.source import STANDARD_INPUT, FileSource, JoinedSource, Span, require_room
 from ttsartifact.errors import CommandFailed, NotAnArtifact, Refused, TtsArtifactError
@@ -225,22 +226,29 @@ def _playable(run: _Journalled, journal: str) -> Iterator[Source]:
             "no audio was delivered, or its file is gone", where=journal, expected=f"the file {run.file}"
         )
     with FileSource(path) as delivered:
-        head = delivered.read_at(run.header_bytes, min(OPENING_BYTES, max(0, delivered.size - run.header_bytes)))
-        if (
-            run.recorder == "http"
-            and run.wave is not None
-            and (riff.recognise(head[:12]) or codec_opening(head) is not None)
-        ):
-            # A format is stated for samples without a header, and these have one.
+        head = delivered.read_at(run.header_bytes, min(HEAD_BYTES, max(0, delivered.size - run.header_bytes)))
+        audio: Source = delivered
+        if _states_itself(run, head):
+            # A format is stated for samples without a header, and these have one; our own before it is left out.
             run.wave, run.conditions["includes"] = None, [*run.conditions["includes"], "container_encode"]
+            if run.header_bytes:
+                audio = JoinedSource([Span(delivered, run.header_bytes, delivered.size - run.header_bytes)])
         if run.wave is not None and run.recorder != "in_process":  # there each chunk was looked at before it was kept
             require_samples(delivered, run.header_bytes, run.file, sample_bytes=run.wave.bit_depth // 8)
         is_wave = run.wave is None and riff.recognise(head[:12])
         if run.wave is None and not is_wave:
-            _require_audio(run, delivered)
+            _require_audio(run, audio)
         run.mended += _doubts(run, delivered)
-        found = rebuilt(delivered, run.file, may_be_cut=True) if is_wave else None
-        yield _audio(run, delivered) if found is None else _as_one(run, delivered, *found)
+        found = rebuilt(audio, run.file, may_be_cut=True) if is_wave else None
+        yield _audio(run, audio) if found is None else _as_one(run, audio, *found)
+
+
+def _states_itself(run: _Journalled, head: bytes) -> bool:
+    """Return whether what was delivered as raw samples has a header, which in samples does not stand by chance."""
+    if run.recorder == "in_process" or run.wave is None:
+        return False
+    is_sure = run.recorder == "http" or kind_of(head, sample_bytes=run.wave.bit_depth // 8) is not None
+    return riff.recognise(head[:12]) or (is_sure and codec_opening(head) is not None)
 
 
 def _require_audio(run: _Journalled, delivered: Source) -> None:
