@@ -278,6 +278,34 @@ def test_a_rewritten_log_is_seen_by_the_proof_that_somebody_kept(tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize(
+    ("tile", "change", "left_open"),
+    [
+        ("0", lambda tile: tile.write_bytes(bytes(32)), ["LOG02"]),
+        ("entries", lambda tile: tile.write_bytes(bytes(32)), ["LOG02", "LOG03"]),
+        ("entries", lambda tile: tile.write_bytes(tile.read_bytes()[:-5]), ["LOG02", "LOG03"]),
+    ],
+    ids=["hashes", "entries", "entries that are cut"],
+)
+def test_a_damaged_log_of_the_askers_is_no_fault_of_the_file(tmp_path, tile, change, left_open) -> None:
+    """Each rule that has to read what is damaged stays open and says whose log it is; the exit code is 3."""
+    path = kit.artifact(tmp_path)
+    run = open_artifact(path).artifact_id
+    entry = Entry(kind=EntryKind.RUN, digest=run)
+    log = RunLog.create(tmp_path / "log", "example.org/runs")
+    log.add([entry])
+    log.sign(signed.KEY)
+    out = signed.attached(path, attach.proof_part(run, entry, runlog.prove(log, 0)), tmp_path / "out.tts.wav")
+    (damaged,) = (each for each in (tmp_path / "log" / "tile" / tile).rglob("*") if each.is_file())
+    change(damaged)
+    (report,) = verified(out, log=log)
+    assert (report.findings, exit_code(report)) == ((), 3)
+    said = {finding.rule: finding.message for finding in report.unchecked if finding.rule.startswith("LOG")}
+    assert sorted(said) == left_open
+    for words in said.values():
+        assert words.startswith("the log that was given is damaged: ")
+
+
 def test_a_logged_reject_that_is_not_shown(tmp_path: Path) -> None:
     """Three runs are logged and two are published: the missing index is named."""
     folder = tmp_path / "runs"

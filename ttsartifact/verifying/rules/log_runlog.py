@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.sig_attestations import instant_utc_ns
@@ -66,7 +66,7 @@ def history_kept(evidence: Evidence) -> Answer:
             if given.proof is not None and not evidence.log.commits_to(given.proof.checkpoint)
         ]
     except TtsArtifactError as error:
-        return [Mismatch(where="log", message=str(error))]
+        raise _damaged(error) from error
 
 
 @rule("LOG03")
@@ -76,7 +76,7 @@ def nothing_withheld(evidence: Evidence) -> Answer:
     try:
         logged = evidence.log.runs()
     except TtsArtifactError as error:
-        return Unverifiable(str(error))
+        raise _damaged(error) from error
     if evidence.artifact_id not in logged.values():
         return NotApplicable("the log does not name this run")
     shown = {evidence.artifact_id}
@@ -94,6 +94,11 @@ def nothing_withheld(evidence: Evidence) -> Answer:
             message="the log has runs that were not given",
         )
     ]
+
+
+def _damaged(error: TtsArtifactError) -> Unavailable:
+    """Return that the asker's own log cannot be read: no file is at fault, and the report stays inconclusive."""
+    return Unavailable(f"the log that was given is damaged: {error}")
 
 
 def _proofs(evidence: Evidence) -> list[Attested]:
