@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -267,6 +268,39 @@ def test_places_in_a_value_are_not_filled_again() -> None:
         "a=o.wav",
         "b=o.wav",
     ]
+
+
+SPOKEN = 'He said "no\\yes"\n\tto \u00e9'
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        '{"input": "{text}", "voice": "a"}',
+        '[{"role": "user", "content": "{text}"}]',
+        '\n  {"input": "say: {text}", "file": "{out}"}',
+        '-d{"input": "{text}"}',
+        '--data={"input": "{text}"}',
+        'request={"input": "{text}"}',
+    ],
+)
+def test_within_json_a_text_stays_the_text(word: str) -> None:
+    """A parser of the request finds the very text, whatever it holds."""
+    (filled,) = Filling(SPOKEN, 'o".wav', ()).of([word])
+    body = json.loads(filled[min(place for place in map(filled.find, "[{") if place >= 0) :])
+    said = body["input"] if isinstance(body, dict) else body[0]["content"]
+    assert said.removeprefix("say: ") == SPOKEN
+    if "{out}" in word:
+        assert body["file"] == 'o".wav'
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["{text}", "text={text}", '"{text}"', '{"input": {text}}', "[1] {text}", '{"voice": "a"} {text}', "{{text}}"],
+)
+def test_what_is_no_json_is_filled_as_it_stands(word: str) -> None:
+    """An argument of a program, a form's field, a text within quotes, and JSON that the caller did not finish."""
+    assert Filling(SPOKEN, "", ()).of([word]) == [word.replace("{text}", SPOKEN)]
 
 
 def test_a_strangers_text_empties_no_file(tmp_path: Path) -> None:

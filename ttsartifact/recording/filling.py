@@ -8,6 +8,7 @@ machine behind ssh it is code.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from itertools import takewhile
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PLACES", "Filling", "require_inert"]
 
 PLACES = re.compile(r"\{(text|out|ref)\}")
+_BEFORE_JSON = re.compile(r"[^\s{[]*\s*")
 
 
 class Filling(NamedTuple):
@@ -31,7 +33,10 @@ class Filling(NamedTuple):
     references: tuple[str, ...]
 
     def of(self, argv: Sequence[str]) -> list[str]:
-        """Return `argv` with its places filled, each inside its argument; a word with {ref} stands once a clip."""
+        """Return `argv` with its places filled, each inside its argument; a word with {ref} stands once a clip.
+
+        Within JSON what stands for a place is escaped as JSON escapes it.
+        """
         words: list[str] = []
         for word in argv:
             clips = self.references if "{ref}" in word else ("",)
@@ -40,7 +45,21 @@ class Filling(NamedTuple):
 
     def _in(self, word: str, clip: str) -> str:
         values = {"text": self.text, "out": self.out, "ref": clip}
+        if _is_json(word):
+            values = {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in values.items()}
         return PLACES.sub(lambda place: values[place[1]], word)
+
+
+def _is_json(word: str) -> bool:
+    """Return whether a word is a JSON object or array, with an option or a field's name glued to it or not.
+
+    Its places are then within strings: `{"input": {text}}` is no JSON.
+    """
+    body = _BEFORE_JSON.sub("", word, count=1)
+    try:
+        return body[:1] in {"{", "["} and json.loads(body) is not None
+    except (ValueError, RecursionError):
+        return False
 
 
 _INTERPRETERS = re.compile(
