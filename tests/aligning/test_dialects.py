@@ -190,6 +190,38 @@ def test_whether_day_or_month_is_first_is_not_guessed(
     assert str(refused.value) == words + more.format(log)
 
 
+@pytest.mark.parametrize(
+    ("lines", "columns", "found", "line"),
+    [
+        ("timestamp,power\n{},5\n{},6\n", Columns(), "2026-01-02 03:04 PM", 2),
+        ("timestamp,power\n{},5\n{},6\n", Columns(), "2026-01-02 03:04:05.25 am", 2),
+        ("t,p\n{},5\n{},6\n", Columns(time="t", value="p", unit="W"), "2026-01-02T3:04:05PM", 2),
+        ("t;p\n{};5\n{};6\n", Columns(time="t", value="p", unit="W"), "Jan 2 2026 3:04 p.m.", 2),
+        ("{}, 5 W\n{}, 6 W\n", Columns(), "2026-01-02 03:04:05 PM", 1),
+    ],
+)
+def test_a_time_of_twelve_hours_is_called_that(
+    lines: str, columns: Columns, found: str, line: int, tmp_path: Path
+) -> None:
+    """No form has AM or PM, and 3 PM is never read as 3 in the morning."""
+    log = tmp_path / "power.csv"
+    log.write_text(lines.format(found, found))
+    with pytest.raises(Refused) as refused:
+        read_log(log, columns)
+    assert str(refused.value) == (
+        f"times of a 12-hour clock (AM, PM) are not read: found {found}, expected hours from 0 to 23 "
+        f"(2026-04-03 22:00:00): write them so in a copy of the log (at {log}: line {line})"
+    )
+
+
+@pytest.mark.parametrize("other", ["power 10:30 ample", "2026-01-02 25:04:05", "host:8080 amd"])
+def test_a_word_that_begins_like_am_is_none(other: str, tmp_path: Path) -> None:
+    log = tmp_path / "power.csv"
+    log.write_text(f"timestamp,power\n{other},5\n{other},6\n")
+    with pytest.raises(Refused, match="the form of the times is not known"):
+        read_log(log, Columns())
+
+
 def test_a_month_before_the_day_is_read_where_it_is_stated(tmp_path: Path) -> None:
     """The form of PTDaemon in any table; a time of another form is skipped in words that name the form."""
     log = tmp_path / "power.csv"

@@ -26,7 +26,7 @@ __all__ = [
     "form_of",
     "gathered",
     "milli",
-    "require_order_known",
+    "require_plain_time",
     "rows_of",
     "stamp_of",
     "to_utc_ns",
@@ -121,6 +121,7 @@ _FIRST_EPOCH_NS = NS_PER_S * NS_PER_S
 _FRACTION = re.compile(r"(?<=:[0-9]{2})[.,]([0-9]{1,9})")
 _ZONE = re.compile(r"\s*(?:(Z|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2}))$")
 _DAY_AND_MONTH = re.compile(r"\s*[0-9]{1,2}([-/.])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})\b[^,;\t]*")
+_OF_TWELVE_HOURS = re.compile(r"[^,;\t]*[0-9]:[0-9]{2}[0-9:.]*\s*[AaPp]\.?[Mm]\b\.?")
 _COUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
 
 
@@ -144,8 +145,11 @@ def stamp_of(text: str, form: str) -> WrittenTime:
         raise ValueError(f"not a time of form {form}: {text or 'an empty cell'}") from error
 
 
-def require_order_known(text: str, where: str) -> None:
-    """Raise Refused for a text that begins with day, month and year, or month, day and year: it is not guessed."""
+def require_plain_time(text: str, where: str) -> None:
+    """Raise Refused for a text that begins with day, month and year, or month, day and year: it is not guessed.
+
+    And for a time of a 12-hour clock, which no form of `FORMATS` has.
+    """
     found = _DAY_AND_MONTH.match(text)
     if found is not None:
         stated = "--time COL --time-form ptdaemon --value COL --unit W"
@@ -156,6 +160,14 @@ def require_order_known(text: str, where: str) -> None:
             found=found[0].strip(),
             expected="times in ISO 8601 (2026-04-03 10:00:00), or since 1970 in s, ms, us or ns: "
             f"write them so in a copy of the log{more}",
+        )
+    found = _OF_TWELVE_HOURS.match(text)
+    if found is not None:
+        raise Refused(
+            "times of a 12-hour clock (AM, PM) are not read",
+            where=where,
+            found=found[0].strip(),
+            expected="hours from 0 to 23 (2026-04-03 22:00:00): write them so in a copy of the log",
         )
 
 

@@ -14,7 +14,7 @@ from ttsartifact.aligning.cells import (
     form_of,
     gathered,
     milli,
-    require_order_known,
+    require_plain_time,
     rows_of,
     stamp_of,
     to_utc_ns,
@@ -133,7 +133,7 @@ def _read(text: str, stated: Columns) -> SensorLog:
 
 def _stated(stated: Columns, first: str) -> Dialect:
     if stated.time is None or stated.value is None or stated.unit is None:
-        require_order_known(first, "line 1")
+        require_plain_time(first, "line 1")
         raise Refused(
             "the form of the log is not known",
             where="line 1",
@@ -190,7 +190,7 @@ def _formed(
     times = [cells[chosen.time] for cells in rows_of(lines[1:_FIRST_LINES]) if len(cells) > chosen.time]
     form = next(filter(None, (form_of(time, dialect.form) for time in times)), None)
     if times and form is None:
-        require_order_known(times[0], "line 2")
+        require_plain_time(times[0], "line 2")
         columns = (
             f"--time {shlex.quote(header[chosen.time])} --time-form FORM --value {shlex.quote(chosen.name)} --unit W"
         )
