@@ -82,6 +82,18 @@ def test_the_mark_of_a_phase_is_a_pair_of_markers(tmp_path: Path) -> None:
     assert abs(found.mapping.to_run_ns(found.log.t_ns[0]) - truth) <= found.mapping.bound_ns
 
 
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [(("idle", "load"), "load"), (("a", "b"), "a, b"), (None, "two markers, or --marks FIRST,LAST")],
+)
+def test_a_mark_that_the_log_lacks_is_named(marks: tuple[str, str] | None, expected: str, tmp_path: Path) -> None:
+    """Who gave --marks is not told to give it: the names that are not there are what is asked for."""
+    with pytest.raises(Refused) as refused:
+        wanted = Wanted(method=Method.MARKERS, marks=marks)
+        align(runs.minute(tmp_path), read_log(LOGS / "ptdaemon-spl.txt"), wanted)
+    assert (refused.value.found, refused.value.expected) == ("idle, testing-workload", expected)
+
+
 def test_markers_that_are_as_far_apart_as_the_run_was_not_are_refused(tmp_path: Path) -> None:
     """An idle phase of 20 s is not a run of 60 s."""
     wanted = Wanted(method=Method.MARKERS, marks=("idle", "testing-workload"))

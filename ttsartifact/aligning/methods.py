@@ -161,12 +161,15 @@ def _two(markers: tuple[Marker, ...], names: tuple[str, str] | None) -> tuple[Ma
         found = [[one for one in markers if one.name == name] for name in names]
         if all(found):
             return found[0][0], found[1][-1]
+        expected = ", ".join(name for name, ones in zip(names, found, strict=True) if not ones)
     elif len(markers) == 2:
         return markers[0], markers[1]
+    else:
+        expected = "two markers, or --marks FIRST,LAST"
     raise Refused(
         "the log's markers do not show where the run is",
         found=", ".join(dict.fromkeys(marker.name for marker in markers)) or "no marker",
-        expected="two markers, or --marks FIRST,LAST",
+        expected=expected,
     )
 
 
