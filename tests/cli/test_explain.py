@@ -120,6 +120,9 @@ def test_without_a_topic_all_of_them_are_listed(
         "evidence",
         "profiles",
         "columns",
+        "attempts",
+        "attestations",
+        "obstacles",
         "words",
         "figures",
         "fields",
@@ -143,6 +146,9 @@ def _of_documents() -> set[str]:
     report, _, rerun, show, claim = documents
     words = _enumerated(report, "verdict") | _enumerated(claim, "answer") | set(rerun["$defs"]["verdict"]["enum"])
     words |= _enumerated(report["$defs"]["finding"], "outcome") | _enumerated(report["$defs"]["unchecked"], "outcome")
+    words |= set(_spec.load_json("attempts-layout.json")["status"])
+    words |= _enumerated(report["properties"]["attestations"]["items"], "standing")
+    words |= set(claim["properties"]["reasons"]["items"]["properties"]["why"]["enum"])
     words |= set(show["$defs"]["absent"]["properties"]["reason"]["enum"])
     return words.union(*(document["properties"] for document in documents))
 
@@ -166,6 +172,19 @@ def test_what_reports_print_is_explained(
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["explain", topic]) == 0
     assert " ".join(capsys.readouterr().out.split()).startswith(" ".join(begins.split()))
+
+
+@pytest.mark.parametrize(
+    ("topic", "kinds"), [("broken", ["attempt", "attestation", "file"]), ("BROKEN", ["file", "attempt", "attestation"])]
+)
+def test_a_word_of_several_things_is_explained_as_each_of_them(
+    topic: str, kinds: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As what is written so first: a verdict is in capitals, an attempt's status is not."""
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["explain", topic]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2].rstrip(":") for line in lines] == kinds
 
 
 def test_the_pages_are_the_kept_ones(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,34 @@ _WORDS = {
     "not supported": "an expectation of the claim does not hold",
     "not decidable": "the runs do not settle the claim",
 }
+_ATTEMPTS = {
+    "ok": "returned audio",
+    "refused": "was answered with a status of 400 or above",
+    "timeout": "did not end, or fell silent, within the time that its client gave it",
+    "cancelled": "was abandoned by its client before its end",
+    "empty": "returned no frame of audio",
+    "not_audio": "returned data that is not audio, or an error under a status below 400",
+    "broken": "could not connect, or lost the connection before the end of the answer",
+    "failed": "returned no audio, as the imported result says",
+}
+_STANDINGS = {
+    "holds": "its bytes prove what it says; who signed is another question",
+    "broken": "it does not hold, or is of another run",
+    "unchecked": "a key or root certificate that it needs was not given",
+    "unavailable": "a library that checks it is not installed here",
+}
+_OBSTACLES = {
+    "changed_file": "a file is not as it was recorded",
+    "not_made_for_it": "a run does not state the claim among what was written before it",
+    "twice": "a run is shown more than once",
+    "confounder": "a condition differs that the claim does not leave free",
+    "not_known": "a condition is not stated, and may differ",
+    "missing_runs": "there are fewer runs than the claim asks for",
+    "missing_attempts": "an attempt was made and is not shown",
+    "not_shown": "a run of the log is not shown",
+    "no_time": "a run does not state when it was submitted",
+    "no_value": "a metric was not measured of a run",
+}
 _DOCUMENTS = ("descriptor", "report", "diff", "rerun", "show", "session", "claim-result")
 
 
@@ -96,18 +124,22 @@ def explain(
         ),
     ] = "",
 ) -> int:
-    """Explain one thing, or list everything that there is to explain."""
+    """Explain what a word means, each thing that it may be, or list everything that there is to explain."""
     pages = _pages()
     if not topic:
         say(fitted_lines(_listing(pages), min(columns(), _WIDEST)))
         return EXIT.OK
-    for known in pages.values():
-        for name, page in known.items():
-            if _plain(name) == _plain(topic):
-                head, facts = page()
-                lines = [head, *(f"  {label:<12}{words}" for label, words in facts if words)]
-                say(fitted_lines(lines, min(columns(), _WIDEST), whole_digests=True))
-                return EXIT.OK
+    found = [
+        (kind, *each) for kind, known in pages.items() for each in known.items() if _plain(each[0]) == _plain(topic)
+    ]
+    # Of a word that stands for something, the field of that name says nothing more.
+    found = [each for each in found if each[0] != "fields"] or found
+    for _, _, page in sorted(found, key=lambda each: each[1] != topic):
+        head, facts = page()
+        lines = [head, *(f"  {label:<12}{words}" for label, words in facts if words)]
+        say(fitted_lines(lines, min(columns(), _WIDEST), whole_digests=True))
+    if found:
+        return EXIT.OK
     raise Usage(f"unknown topic {topic}; {_near(topic, pages)}")
 
 
@@ -142,6 +174,11 @@ def _pages() -> dict[str, dict[str, Callable[[], _Page]]]:
         "evidence": {grade: partial(_word, grade, says) for grade, says in _GRADES.items()},
         "profiles": {name: partial(_profile, name) for name in profiles()},
         "columns": {column["name"]: partial(_column, column) for column in layout()},
+        "attempts": {word: partial(_word, word, f"an attempt that {says}") for word, says in _ATTEMPTS.items()},
+        "attestations": {word: partial(_word, word, f"an attestation: {says}") for word, says in _STANDINGS.items()},
+        "obstacles": {
+            word: partial(_word, word, f"a claim is not decided, because {says}") for word, says in _OBSTACLES.items()
+        },
         "words": {word: partial(_word, word, says) for word, says in _WORDS.items()},
         "figures": {each.name: partial(_word, each.name, f"{each.means}: {each.formula}") for each in figures},
         "fields": {name: partial(_word, name, says) for name, says in _fields().items()},
