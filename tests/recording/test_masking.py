@@ -310,8 +310,9 @@ def test_every_word_of_the_registry_is_marked() -> None:
     for name in (*words["endings"], *words["exact"]):
         assert secrets.is_marked(f'"my-{name.replace(" ", "-")}"'.encode()), name
     for key in words["keys"]:
-        assert all(secrets.is_marked(f'"{start}{"7" * key["least"]}"'.encode()) for start in key["starts"]), key
-        assert all(secrets.masked([start + "7" * 99])[1] for start in key["starts"]), key
+        before = "123456789" if "before" in key else ""  # of a bot
+        assert all(secrets.is_marked(f'"{before}{start}{"7" * key["least"]}"'.encode()) for start in key["starts"]), key
+        assert all(secrets.masked([before + start + "7" * 99])[1] for start in key["starts"]), key
     for name in words["doubtful"]:
         assert secrets.is_marked(f'["say","--{name}","{KEY}"]'.encode()), name
     for command in words["commands"]:

@@ -83,7 +83,8 @@ def words() -> SecretWords:
     held = _spec.table("registry/privacy")
     keys = held["keys"]
     own = "|".join(
-        rf"((?:{'|'.join(map(re.escape, key['starts']))})[{key['letters']}]{{{key['least']},}})" for key in keys
+        rf"({key.get('before', '')}(?:{'|'.join(map(re.escape, key['starts']))})[{key['letters']}]{{{key['least']},}})"
+        for key in keys
     )
     schemes = "|".join(held["schemes"]).lower()
     names = sorted({*held["endings"], *held["exact"], *held["doubtful"]}, key=len, reverse=True)

@@ -76,7 +76,7 @@ class Secret(NamedTuple):
     """Its place within the string at `where`."""
 
 
-_OTHER_KEYS = ("eyJ", "PRIVATE KEY", "PuTTY-User-Key", "?key=", "&key=", "?code=", "&code=")
+_OTHER_KEYS = ("eyJ", "PRIVATE KEY", "PuTTY-User-Key", "?key=", "&key=", "?code=", "&code=", ":AA")
 # What strings hold that are read in other ways: addresses, netrc, lines of a shell, headers, escapes within escapes.
 _MARKS = tuple(
     mark.encode()
