@@ -1,8 +1,9 @@
 """explain and schema: what a rule, a level, a verdict, an outcome, a profile, a column or an exit code means."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,11 +131,14 @@ def explain(
         say(fitted_lines(_listing(pages), min(columns(), _WIDEST)))
         return EXIT.OK
     found = [
-        (kind, *each) for kind, known in pages.items() for each in known.items() if _plain(each[0]) == _plain(topic)
+        (kind == "fields", name != topic, page)
+        for kind, known in pages.items()
+        for name, page in known.items()
+        if _plain(name) == _plain(topic)
     ]
-    # Of a word that stands for something, the field of that name says nothing more.
-    found = [each for each in found if each[0] != "fields"] or found
-    for _, _, page in sorted(found, key=lambda each: each[1] != topic):
+    for is_field, _, page in sorted(found, key=itemgetter(0, 1)):
+        if is_field and not all(each[0] for each in found):
+            break  # of a word that stands for something, the field of that name says nothing more
         head, facts = page()
         lines = [head, *(f"  {label:<12}{words}" for label, words in facts if words)]
         say(fitted_lines(lines, min(columns(), _WIDEST), whole_digests=True))
@@ -164,24 +168,21 @@ def _pages() -> dict[str, dict[str, Callable[[], _Page]]]:
     from ttsartifact.reporting.phrases import VERDICTS
     from ttsartifact.reporting.rerun import MEANINGS
 
-    figures = definitions().values()
     return {
         "levels": {level: partial(_level, level) for level in _LEVELS},
-        "verdicts": {str(word): partial(_word, str(word), says) for word, says in VERDICTS.items()},
-        "verdicts of a rerun": {str(word): partial(_word, str(word), says) for word, says in MEANINGS.items()},
-        "outcomes": {word: partial(_word, word, says) for word, says in _OUTCOMES.items()},
-        "exit codes": {str(code): partial(_word, str(code), says) for code, says in _CODES.items()},
-        "evidence": {grade: partial(_word, grade, says) for grade, says in _GRADES.items()},
+        "verdicts": _worded(VERDICTS),
+        "verdicts of a rerun": _worded(MEANINGS),
+        "outcomes": _worded(_OUTCOMES),
+        "exit codes": _worded(_CODES),
+        "evidence": _worded(_GRADES),
         "profiles": {name: partial(_profile, name) for name in profiles()},
         "columns": {column["name"]: partial(_column, column) for column in layout()},
-        "attempts": {word: partial(_word, word, f"an attempt that {says}") for word, says in _ATTEMPTS.items()},
-        "attestations": {word: partial(_word, word, f"an attestation: {says}") for word, says in _STANDINGS.items()},
-        "obstacles": {
-            word: partial(_word, word, f"a claim is not decided, because {says}") for word, says in _OBSTACLES.items()
-        },
-        "words": {word: partial(_word, word, says) for word, says in _WORDS.items()},
-        "figures": {each.name: partial(_word, each.name, f"{each.means}: {each.formula}") for each in figures},
-        "fields": {name: partial(_word, name, says) for name, says in _fields().items()},
+        "attempts": _worded(_ATTEMPTS, "an attempt that "),
+        "attestations": _worded(_STANDINGS, "an attestation: "),
+        "obstacles": _worded(_OBSTACLES, "a claim is not decided, because "),
+        "words": _worded(_WORDS),
+        "figures": _worded({each.name: f"{each.means}: {each.formula}" for each in definitions().values()}),
+        "fields": _worded(_fields()),
         "rules": {rule.id: partial(_rule, rule) for rule in catalogue().values()},
         "hints, and rules left out": {name: partial(_page, page) for name, page in _other_ids().items()},
     }
@@ -213,8 +214,9 @@ def _page(page: _Page) -> _Page:
     return page
 
 
-def _word(word: str, says: str) -> _Page:
-    return f"{word}  {says}", []
+def _worded(words: Mapping[Any, str], before: str = "") -> dict[str, Callable[[], _Page]]:
+    """Return the pages of words that have one line each."""
+    return {str(word): partial(_page, (f"{word}  {before}{says}", [])) for word, says in words.items()}
 
 
 def _listing(pages: dict[str, dict[str, Callable[[], _Page]]]) -> list[str]:

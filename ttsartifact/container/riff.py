@@ -95,7 +95,6 @@ _CUE_BYTES, _POINT_BYTES = 4, 24  # and so many of a chunk cue as its points nee
 _ACID_BYTES = 24  # libsndfile reads so many of a chunk acid, however long it is
 _MISREAD_CHUNKS = 4096  # as which a player may read what follows an odd chunk: eight zeros are one
 _LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
-_SHORTEST = 44  # bytes up to the samples: the form, a fmt chunk of 16 bytes and the head of data
 _NO_SAMPLES = "the WAV has no samples"
 
 
@@ -169,11 +168,9 @@ def walk(source: Source) -> Riff:
     try:
         return _walked(source)
     except Damaged as error:
-        # Of an engine that said nothing, that is what matters, whichever length of its header is wrong.
-        if _NO_SAMPLES not in error.message and (
-            source.read_at(source.size - 8, 4) == b"data"
-            or (source.size < _SHORTEST and b"data" not in source.read_at(0, source.size))
-        ):
+        # Of an engine that said nothing, that is what matters, whichever length is wrong. No head is below 44 bytes.
+        is_header = source.size < 44 and b"data" not in source.read_at(0, source.size)
+        if _NO_SAMPLES not in error.message and (is_header or source.read_at(source.size - 8, 4) == b"data"):
             error.message = f"{_NO_SAMPLES}; {error.message}"
         raise
 

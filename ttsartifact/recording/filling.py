@@ -33,10 +33,7 @@ class Filling(NamedTuple):
     references: tuple[str, ...]
 
     def of(self, argv: Sequence[str]) -> list[str]:
-        """Return `argv` with its places filled, each inside its argument; a word with {ref} stands once a clip.
-
-        Within JSON what stands for a place is escaped as JSON escapes it.
-        """
+        """Return `argv` with its places filled, each inside its argument; a word with {ref} stands once a clip."""
         words: list[str] = []
         for word in argv:
             clips = self.references if "{ref}" in word else ("",)
@@ -51,10 +48,7 @@ class Filling(NamedTuple):
 
 
 def _is_json(word: str) -> bool:
-    """Return whether a word is a JSON object or array, with an option or a field's name glued to it or not.
-
-    Its places are then within strings: `{"input": {text}}` is no JSON.
-    """
+    """Return whether a word is JSON, behind an option or a name or not; its places are within strings then."""
     body = _BEFORE_JSON.sub("", word, count=1)
     try:
         return body[:1] in {"{", "["} and json.loads(body) is not None
