@@ -10,6 +10,7 @@ its widths, so that only the number says how wide the contour shall be. It may b
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from reference_runner.laboratory.training.batches import AcousticBatch
     from reference_runner.model.model import StableTts
 
-__all__ = ["ContourBatches", "Said", "contour_losses", "main"]
+__all__ = ["ContourBatch", "ContourBatches", "Said", "contour_losses", "main"]
 
 _BATCH = 6
 _STEPS = 14_000
@@ -72,15 +73,28 @@ def _width(corpus: CorpusReader, place: int) -> float:
     return contour_width(MIDDLING_CENTS if cents is None else cents)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContourBatch:
+    """Utterances with what the encoder is given of each; B items, P phones."""
+
+    utterances: AcousticBatch
+    codes: torch.Tensor
+    """(B, P): heard in any width of the sentence."""
+    styles: torch.Tensor
+    """(B, S)."""
+    widths: torch.Tensor
+    """(B, 1, 1)."""
+
+
 class ContourBatches:
-    """An endless, seeded stream of (batch, codes, styles, widths), each of utterances that are alike in length."""
+    """An endless, seeded stream of batches, each of utterances that are alike in length."""
 
     def __init__(self, said: Said, *, batch_size: int, seed: int) -> None:
         self._said, self._seed, self._size = said, seed, batch_size
         utterances = said.corpus.utterances
         self._places = sorted(said.places, key=lambda place: utterances[place].frame_count)
 
-    def starting_at(self, step: int) -> Iterator[tuple[AcousticBatch, torch.Tensor, torch.Tensor, torch.Tensor]]:
+    def starting_at(self, step: int) -> Iterator[ContourBatch]:
         """Yield the batch of this step and all that follow; each is drawn by its own number."""
         while True:
             draws = np.random.Generator(np.random.Philox(key=[self._seed, step]))
@@ -89,17 +103,16 @@ class ContourBatches:
             step += 1
 
     @torch.no_grad()
-    def _batch(
-        self, places: list[int], draws: np.random.Generator
-    ) -> tuple[AcousticBatch, torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _batch(self, places: list[int], draws: np.random.Generator) -> ContourBatch:
         said, ops = self._said, NativeOps()
-        batch = said.resident.batch(places)
         # What a language model draws is wide or narrow by chance, so codes are heard in any width of the sentence.
         heard = [said.first(place) + int(draws.integers(len(CONTOUR_WIDTHS))) for place in places]
         codes = nn.utils.rnn.pad_sequence([said.codes[place][0] for place in heard], batch_first=True)
         styles = [self._style(place, ops, draws) for place in places]
         widths = torch.tensor([said.widths[place] for place in places])[:, None, None]
-        return batch, codes, torch.cat(styles), widths
+        return ContourBatch(
+            utterances=said.resident.batch(places), codes=codes, styles=torch.cat(styles), widths=widths
+        )
 
     def _style(self, place: int, ops: NativeOps, draws: np.random.Generator) -> torch.Tensor:
         """Return the style of a stretch of another utterance of the speaker."""
@@ -110,17 +123,14 @@ class ContourBatches:
         return style
 
 
-def contour_losses(
-    model: StableTts, encoder: ContourEncoder, given: tuple[AcousticBatch, torch.Tensor, torch.Tensor, torch.Tensor]
-) -> dict[str, torch.Tensor]:
+def contour_losses(model: StableTts, encoder: ContourEncoder, batch: ContourBatch) -> dict[str, torch.Tensor]:
     """Return the distance of the encoder's mean from the mel of each utterance."""
-    batch, codes, styles, widths = given
-    ops = NativeOps()
+    ops, said = NativeOps(), batch.utterances
     with torch.no_grad():
-        text = model.text_encoder(ops, batch.phones, batch.stresses, batch.breaks, batch.phone_mask)
-        content = model.content(ops, text, codes)
-    frames = encoder(ops, content, batch.durations, styles, widths, batch.frame_mask)
-    return {"total": masked_mean((frames.mean - batch.mel).abs(), batch.frame_mask)}
+        text = model.text_encoder(ops, said.phones, said.stresses, said.breaks, said.phone_mask)
+        content = model.content(ops, text, batch.codes)
+    frames = encoder(ops, content, said.durations, batch.styles, batch.widths, said.frame_mask)
+    return {"total": masked_mean((frames.mean - said.mel).abs(), said.frame_mask)}
 
 
 @stopping_in_a_sentence("reference_runner.laboratory.contour_trainer")
@@ -152,7 +162,7 @@ def main() -> None:
     arguments.state.mkdir(parents=True, exist_ok=True)
     state = run_stage(
         settings, nn.ModuleDict({"contour_encoder": encoder}), batches.starting_at,
-        lambda given, _: contour_losses(model, encoder, given), arguments.state,
+        lambda batch, _: contour_losses(model, encoder, batch), arguments.state,
     )  # fmt: skip
     digest = save_contour(
         arguments.output, encoder, base=f"sha256:{base.digest}",
