@@ -88,7 +88,7 @@ def test_an_error_names_the_rule_that_is_broken(name: str) -> None:
 def test_the_tree_is_all_of_them() -> None:
     """Each is drawn at the top of its module, and a file that is there says what to do."""
     kinds = {kind.__name__ for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
-    assert kinds == {*RULES, "OutputExists"} == set(errors.__all__) - {"cause_of"}
+    assert kinds == {*RULES, "OutputExists"} == set(errors.__all__) - {"cause_of", "damaged_at"}
     assert all(name in (errors.__doc__ or "") for name in kinds)
     assert str(OutputExists(where="a.wav")) == "the output exists; pass replace=True to replace it (at a.wav)"
 

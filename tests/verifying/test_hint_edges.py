@@ -17,6 +17,7 @@ from near_misses import encoded
 
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.descriptor import Descriptor, absent
+from ttsartifact.terms.finding import Hint
 from ttsartifact.terms.trace import TRACE_COLUMNS, Trace
 from ttsartifact.verifying.evidence import Evidence
 from ttsartifact.verifying.hints import looks
@@ -49,7 +50,7 @@ def hints(artifact, key: str, edits: dict[str, Any], columns: dict[str, list[Any
         telemetry = {name: columns.get(name, [None] * rows) for name in held}
         telemetry["t_ns"] = columns.get("t_ns", [SUBMIT + n * TOOK_NS // rows for n in range(rows)])
         evidence.__dict__["_traces"] = evidence._traces | {"telemetry": Trace("telemetry", telemetry)}
-    return [answers.of_hint(hint) for hint in looks()[key](evidence)]
+    return [answers.of_hint(Hint(key, seen.where, seen.message, seen.found)) for seen in looks()[key](evidence)]
 
 
 def sync(**edits: Any) -> dict[str, Any]:
