@@ -216,9 +216,10 @@ def _model(synthesizer: Synthesizer, path: Path, wanted: SynthesisRequest) -> di
     released = path == released_checkpoint_path()
     place = f"pkg:pypi/{DISTRIBUTION}#reference_runner/weights" if released else f"urn:{digest}"
     contour = checkpoint.contour if wanted.prompt.kind in _CLIP_PROMPTS else None
+    voice = checkpoint.voice if wanted.references and checkpoint.adaptation is None else None
     more = [
         {"path": file.name, "size": file.size, "digest": file.digest}
-        for file in (contour, checkpoint.adaptation)
+        for file in (contour, voice, checkpoint.adaptation)
         if file is not None
     ]
     return {

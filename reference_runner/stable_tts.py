@@ -109,6 +109,13 @@ PARAMETERS = (
         help="whose manner is continued: a prior sample's, the first reference's, another clip's, or nobody's",
     ),
     Parameter(
+        name="voice_encoder",
+        kind=bool,
+        default=True,
+        former=False,
+        help="whether clips of a voice are heard by the encoder that stands beside the weights, where there is one",
+    ),
+    Parameter(
         name="prior",
         kind=int,
         default=UNNAMED_PRIOR,
@@ -327,34 +334,41 @@ def _hooked(synthesizer: Synthesizer, request: Request) -> Imperfection | None:
 def _checkpoint(request: Request) -> tuple[Any, Any]:
     """Read the released weights or the base that was given, add what else was given, and return the base's path.
 
-    A file says itself, in its metadata, whether it is a base, a delta or a contour encoder.
+    A file says itself, in its metadata, whether it is a base, a delta, or an encoder that stands beside a base.
     """
     from pathlib import Path
 
     from reference_runner.model.adapted import apply_delta, load_delta
     from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
-    from reference_runner.model.contour_encoder import CONTOUR_FORMAT, read_contour
+    from reference_runner.model.companions import read_companion
+    from reference_runner.model.contour_encoder import CONTOUR
     from reference_runner.model.delta import DELTA_FORMAT
+    from reference_runner.model.voice_encoder import VOICE
     from reference_runner.model.weight_files import file_format
 
     paths = [Path(path) for path in request.weights.values()]
-    deltas, contours = (
-        [path for path in paths if file_format(path) == kind] for kind in (DELTA_FORMAT, CONTOUR_FORMAT)
+    deltas, contours, voices = (
+        [path for path in paths if file_format(path) == kind] for kind in (DELTA_FORMAT, CONTOUR.format, VOICE.format)
     )
-    bases = [path for path in paths if path not in deltas and path not in contours]
-    if max(map(len, (bases, deltas, contours))) > 1:
+    bases = [path for path in paths if path not in (*deltas, *contours, *voices)]
+    if max(map(len, (bases, deltas, contours, voices))) > 1:
         raise Refused(
-            "stable-tts takes one base, one delta and one contour encoder",
+            "stable-tts takes one base, one delta, one contour encoder and one voice encoder",
             where="/pins/model/files",
-            found=f"{len(bases)} bases, {len(deltas)} deltas, {len(contours)} contour encoders",
+            found=f"{len(bases)} bases, {len(deltas)} deltas, {len(contours)} contour encoders, {len(voices)} voice "
+            "encoders",
         )
     path = bases[0] if bases else released_checkpoint_path()
     if not bases and not path.is_file():
         raise Unavailable("the released checkpoint is not installed", found=f"no {path.name}")
     checkpoint = load_checkpoint(path) if bases else load_checkpoint()
+    base = f"sha256:{checkpoint.digest}"
     if contours:
-        given = read_contour(contours[0], checkpoint.config, base=f"sha256:{checkpoint.digest}")
-        checkpoint = replaced(checkpoint, contour=given)
+        checkpoint = replaced(checkpoint, contour=read_companion(CONTOUR, contours[0], checkpoint.config, base=base))
+    if voices:
+        checkpoint = replaced(checkpoint, voice=read_companion(VOICE, voices[0], checkpoint.config, base=base))
+    if not request.parameters["voice_encoder"]:
+        checkpoint = replaced(checkpoint, voice=None)
     return (apply_delta(checkpoint, load_delta(deltas[0], checkpoint)) if deltas else checkpoint), path
 
 

@@ -9,7 +9,7 @@ TRAINING := $(VENV)/.training
 EVALUATION := $(VENV)/.evaluation
 PERSON = $(if $(wildcard $(RUNNER_BUILD)/person/words.json),--person $(RUNNER_BUILD)/person)
 
-.PHONY: corpus manners contours contour teacher lexicon train train-cpu evaluate evaluate-quickly evaluate-parts person ablation bench-engines gpu-pack gpu-rehearsal
+.PHONY: corpus manners contours contour voice teacher lexicon train train-cpu evaluate evaluate-quickly evaluate-parts person ablation bench-engines gpu-pack gpu-rehearsal
 
 $(TRAINING): $(STAMP)
 	@$(INSTALL) "what training and its evaluation need" --editable . --editable "./reference_runner[training]"
@@ -43,6 +43,11 @@ $(RUNNER_BUILD)/contours/index.json: | $(TRAINING) tools
 contour: contours
 	$(BIN)/python -m reference_runner.laboratory.contour_trainer --corpus $(RUNNER_BUILD)/contours \
 		--state $(RUNNER_BUILD)/training --output $(RUNNER_BUILD)/training/stable-tts-small.contour.safetensors
+
+# The encoder that hears clips of a voice, for the shipped weights (twelve minutes of one core).
+voice: contours
+	$(BIN)/python -m reference_runner.laboratory.voice_trainer --corpus $(RUNNER_BUILD)/contours \
+		--state $(RUNNER_BUILD)/training --output $(RUNNER_BUILD)/training/stable-tts-small.voice.safetensors
 
 # Blocks by the neural teacher (about four CPU minutes); says how many utterances differ from the lock.
 teacher: $(RUNNER_BUILD)/teacher/index.json

@@ -27,8 +27,6 @@ def of_the_file() -> list[tuple[str, str]]:
     tensors, said = header(FOLDER / f"{NAME}.safetensors")
     numbers = sum(math.prod(tensor["shape"]) for tensor in tensors.values())
     digest, name = (FOLDER / f"{NAME}.sha256").read_text().split()
-    contour = FOLDER / f"{NAME}.contour.safetensors"
-    more_numbers = sum(math.prod(tensor["shape"]) for tensor in header(contour)[0].values())
     return [
         (
             "file",
@@ -36,13 +34,20 @@ def of_the_file() -> list[tuple[str, str]]:
         ),
         ("---", "---"),
         ("digest", f"`sha256:{digest}`"),
-        (
-            "after a clip as prompt",
-            f"`{contour.name}`, {contour.stat().st_size:,} bytes, {more_numbers:,} numbers",
-        ),
-        ("digest", f"`sha256:{hashlib.sha256(contour.read_bytes()).hexdigest()}`"),
+        *companion("contour", "after a clip as prompt"),
+        *companion("voice", "hears clips of a voice"),
         ("corpus", f"`sha256:{said['corpus_root_sha256']}`"),
         ("code", f"commit `{said['code_commit']}`"),
+    ]
+
+
+def companion(kind: str, words: str) -> list[tuple[str, str]]:
+    """Return what stands beside the weights for clips."""
+    path = FOLDER / f"{NAME}.{kind}.safetensors"
+    numbers = sum(math.prod(tensor["shape"]) for tensor in header(path)[0].values())
+    return [
+        (words, f"`{path.name}`, {path.stat().st_size:,} bytes, {numbers:,} numbers"),
+        ("digest", f"`sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}`"),
     ]
 
 

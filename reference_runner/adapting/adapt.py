@@ -13,7 +13,7 @@ import torch
 
 from reference_runner import __version__, conditions
 from reference_runner.adapting.clips import hear_clips
-from reference_runner.adapting.fine_tuning import FineTuned, fine_tune, learn_style, nearest_style, on_grid
+from reference_runner.adapting.fine_tuning import FineTuned, fine_tune, learn_style, on_grid
 from reference_runner.adapting.quality import measure_clip
 from reference_runner.adapting.utterances import of_clip, of_prior
 from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError, RequestError
@@ -33,6 +33,8 @@ from ttsartifact import Reference, absent
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from torch import nn
 
     from reference_runner.adapting.clips import TargetClip
     from reference_runner.adapting.quality import ClipQuality
@@ -78,7 +80,7 @@ def adapt(
         model_family=MODEL_FAMILY,
         clips=tuple(_clip(*facts) for facts in zip(clips, learnt.heard, learnt.quality, strict=True)),
         priors=tuple({"reference": _prior_reference(prior)} for prior in checkpoint.priors if settings.preserve),
-        config=settings.to_json(),
+        config=settings.to_json(voice_encoder=checkpoint.voice.digest if checkpoint.voice else None),
         seed=str(seed),
         steps=learnt.tuned.steps,
         stopped_early=learnt.tuned.stopped_early,
@@ -112,18 +114,15 @@ def learn(
     settle()
     model, priors = checkpoint.model, checkpoint.priors
     with torch.no_grad():
-        transcriber = Transcriber(model, _exact(model), TextFrontEnd())
+        encoder = checkpoint.voice.encoder if checkpoint.voice else None
+        transcriber = Transcriber(model, _exact(model, encoder), TextFrontEnd(), voice_encoder=encoder)
         kept = [of_prior(prior, transcriber) for prior in priors]
-        transcribed = _transcribe(transcriber, heard)
         ops = transcriber.ops
-        own = ops.to_float64(transcriber.mean_style([clip.style for clip in transcribed]))[0]
+        given = transcriber.voice_style(heard)
+        transcribed = _transcribe(transcriber, heard, given)
+        own = ops.to_float64(given)[0]
         plain = [of_clip(clip, own, transcriber) for clip in transcribed]
-        styles = [torch.from_numpy(own.copy()), *(prior.style for prior in kept)]
-        beginning = nearest_style(model, plain, styles)
-        style = styles[beginning]
-        if beginning:
-            transcribed = _transcribe(transcriber, heard, ops.activation(style.numpy()[None]))
-            plain = [of_clip(clip, style.numpy(), transcriber) for clip in transcribed]
+        style = torch.from_numpy(own.copy())
         pairs = zip(heard, transcribed, strict=True)
         quality = tuple(measure_clip(clip, found, transcriber, priors) for clip, found in pairs)
     # Words that may not be where they were found lend no style; the record says which clips they are.
@@ -137,9 +136,7 @@ def learn(
     return Learnt(heard=heard, quality=quality, style=style, tuned=tuned)
 
 
-def _transcribe(
-    transcriber: Transcriber, heard: Sequence[HeardReference], style: Activation | None = None
-) -> list[TranscribedClip]:
+def _transcribe(transcriber: Transcriber, heard: Sequence[HeardReference], style: Activation) -> list[TranscribedClip]:
     return [transcriber.transcribe(clip, passes=ALIGNING_PASSES, above_floor=True, style=style) for clip in heard]
 
 
@@ -154,11 +151,14 @@ def settle() -> None:
         function(one)
 
 
-def _exact(model: StableTts) -> IntegerOps:
+def _exact(model: StableTts, voice_encoder: nn.Module | None) -> IntegerOps:
     """Return integer arithmetic for the frozen parts: torch's where it gives the known answers, numpy's elsewhere."""
+    weights = QuantisedWeights(model)
+    if voice_encoder is not None:
+        weights.lend("voice_encoder", voice_encoder)
     for make in (ExactOps, PlainOps):
         if kat.check(make).passed:
-            ops: IntegerOps = make(QuantisedWeights(model))
+            ops: IntegerOps = make(weights)
             return ops
     raise DeviceUnavailable("neither torch nor numpy gives the known answers of exact numerics here")
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     OnStep = Callable[[int, int], None]
 
-__all__ = ["FineTuned", "fine_tune", "learn_style", "nearest_style", "on_grid"]
+__all__ = ["FineTuned", "fine_tune", "learn_style", "on_grid"]
 
 CROP_FRAMES = 96
 CROPS = 4
@@ -92,24 +92,6 @@ class FineTuned:
     def margin(self) -> float:
         """The smallest distance of an unrounded number to where it would have been rounded otherwise."""
         return min(_margin(value, FACTOR_GRID_BITS) for value in self.unrounded.values())
-
-
-def nearest_style(model: StableTts, targets: Sequence[Utterance], styles: Sequence[torch.Tensor]) -> int:
-    """Return which of the styles (S,) says best what is audible in the targets; of equals the first.
-
-    Noise can lead the timbre encoder far astray; then the voice of a prior sample is a better beginning.
-    """
-    ops = AdaptingOps()
-    encoder = copy.deepcopy(model.style_adaptive_encoder).double()
-    with torch.no_grad():
-        errors = [
-            sum(
-                float(_mean_error(encoder(ops, one.content[None], one.durations[None], style[None]).mean[0], one))
-                for one in targets
-            )
-            for style in styles
-        ]
-    return errors.index(min(errors))
 
 
 def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Tensor, *, steps: int) -> torch.Tensor:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from reference_runner import digests
 from reference_runner.errors import RequestError
 
 __all__ = ["RANGES", "RECIPE", "AdaptationSettings"]
 
-RECIPE = "stable-tts-adaptation/1"
+RECIPE = "stable-tts-adaptation/2"
 """Names the arithmetic of this folder: it changes when the same request would give other numbers."""
 
 RANGES = {
@@ -26,7 +25,7 @@ RANGES = {
 class AdaptationSettings:
     """Integers alone, so that the configuration has one spelling in every language."""
 
-    steps: int = 200
+    steps: int = 500
     """Of the noise estimator, at most."""
     learning_rate_micro: int = 1_000
     """The highest rate, in millionths."""
@@ -34,8 +33,8 @@ class AdaptationSettings:
     """Whether prior samples are learnt beside the target, so that what the model can do is kept."""
     preserve_milli: int = 1_000
     """The weight of the prior samples' loss, in thousandths of the target's."""
-    style_steps: int = 120
-    """Of the residual of the style."""
+    style_steps: int = 0
+    """Of a residual of the style: nearer to the voice by some encoders, and less intelligible (EVALUATION.md)."""
     rank: int = 8
     """Of the change of every matrix of the noise estimator."""
 
@@ -49,15 +48,12 @@ class AdaptationSettings:
         """Return the fields by name."""
         return asdict(self)
 
-    def to_json(self) -> str:
-        """Return the configuration in its one spelling."""
+    def to_json(self, *, voice_encoder: str | None = None) -> str:
+        """Return the configuration in its one spelling, with the digest of the encoder that hears the clips."""
         values = {"recipe": RECIPE, **self.parameters()}
+        if voice_encoder is not None:
+            values["voice_encoder"] = voice_encoder
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
-
-    @property
-    def digest(self) -> str:
-        """sha256 of that spelling."""
-        return digests.of_bytes(self.to_json().encode())
 
     @classmethod
     def from_json(cls, text: str) -> AdaptationSettings:
@@ -65,4 +61,5 @@ class AdaptationSettings:
         values = json.loads(text)
         if values.pop("recipe", None) != RECIPE:
             raise ValueError(f"not a configuration of {RECIPE}")
+        values.pop("voice_encoder", None)
         return cls(**values)

@@ -121,7 +121,7 @@ def _request(path: Path, artifact: Artifact, folder: str, runner: StableTtsRunne
             file.write(artifact.parts.part(f"ref/{place}"))
     return Request(
         text=known("/input/text/value"),
-        parameters=runner.describe().checked(known("/generation/params") | _UNHEARD),
+        parameters=runner.describe().checked(known("/generation/params") | _UNHEARD, again=True),
         seeds={
             each["stage"]: int(each["effective"])
             for each in known("/generation/seeds") or []

@@ -25,7 +25,8 @@ from reference_runner.laboratory.training.batches import masked_mean
 from reference_runner.laboratory.training.resident import ResidentCorpus
 from reference_runner.laboratory.training.stage_loop import StageSettings, run_stage
 from reference_runner.model.checkpoint import load_checkpoint
-from reference_runner.model.contour_encoder import ContourEncoder, released_contour_path, save_contour
+from reference_runner.model.companions import released_path, save_companion
+from reference_runner.model.contour_encoder import CONTOUR, ContourEncoder
 from reference_runner.model.prompt_contour import MIDDLING_CENTS, contour_width, spread_cents
 from reference_runner.numerics.native import NativeOps
 
@@ -140,7 +141,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, default=Path(".build/contours"))
     parser.add_argument("--base", type=Path, default=None, help="the checkpoint; the released one if none is given")
     parser.add_argument("--state", type=Path, default=Path(".build/training"))
-    parser.add_argument("--output", type=Path, default=released_contour_path())
+    parser.add_argument("--output", type=Path, default=released_path(CONTOUR))
     parser.add_argument("--steps", type=int, default=_STEPS)
     parser.add_argument("--limit-minutes", type=float, default=None)
     parser.add_argument("--threads", type=int, default=1)
@@ -164,8 +165,8 @@ def main() -> None:
         settings, nn.ModuleDict({"contour_encoder": encoder}), batches.starting_at,
         lambda batch, _: contour_losses(model, encoder, batch), arguments.state,
     )  # fmt: skip
-    digest = save_contour(
-        arguments.output, encoder, base=f"sha256:{base.digest}",
+    digest = save_companion(
+        CONTOUR, arguments.output, encoder, base=f"sha256:{base.digest}",
         facts={"corpus_root_sha256": corpus.root_sha256, "steps": state.step, "seed": _SEED},
     )  # fmt: skip
     parser.exit(0, f"{digest}, after {state.step} steps\n")

@@ -18,15 +18,17 @@ from safetensors.torch import save_file
 
 from reference_runner import digests
 from reference_runner.errors import CheckpointError
+from reference_runner.model.companions import find_companion
 from reference_runner.model.config import MODEL_FAMILY, ConfigError, StableTtsConfig
-from reference_runner.model.contour_encoder import find_contour
+from reference_runner.model.contour_encoder import CONTOUR
 from reference_runner.model.model import StableTts
 from reference_runner.model.prior import PriorSample
+from reference_runner.model.voice_encoder import VOICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reference_runner.model.contour_encoder import ContourFile
+    from reference_runner.model.companions import Companion
     from reference_runner.model.delta import DeltaFile
 
 __all__ = [
@@ -58,8 +60,10 @@ class Checkpoint:
     priors: tuple[PriorSample, ...]
     metadata: Mapping[str, str]
     """model_family, config, corpus_root_sha256, code_commit, metrics (JSON), priors (JSON)."""
-    contour: ContourFile | None = None
+    contour: Companion | None = None
     """What speaks after a prompt that is a clip; None where nothing was trained for these weights."""
+    voice: Companion | None = None
+    """What hears the voice of clips that are given; likewise."""
     adaptation: DeltaFile | None = None
     """What was added to it (`adapted.apply_delta`); name, digest and metadata stay those of the base."""
 
@@ -67,6 +71,11 @@ class Checkpoint:
     def config(self) -> StableTtsConfig:
         """The sizes it was built with."""
         return self.model.config
+
+    def companions(self) -> dict[str, Companion]:
+        """Return what stands beside it, by the names that the parts of a run have."""
+        found = {"contour_encoder": self.contour, "voice_encoder": self.voice}
+        return {name: companion for name, companion in found.items() if companion is not None}
 
 
 def released_checkpoint_path() -> Path:
@@ -165,7 +174,8 @@ def load_checkpoint(path: Path | None = None, *, expected_sha256: str | None = N
         raise CheckpointError(f"not a checkpoint of this model: {error}", where=str(path)) from error
     return Checkpoint(
         name=path.stem, digest=found, model=model, priors=priors, metadata=metadata,
-        contour=find_contour(config, base=f"sha256:{found}"),
+        contour=find_companion(CONTOUR, config, base=f"sha256:{found}"),
+        voice=find_companion(VOICE, config, base=f"sha256:{found}"),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from reference_runner.model.contour_encoder import widened
 from reference_runner.model.model import Parts
 from reference_runner.model.prosody_language_model import ProsodyDecoding
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
+from reference_runner.model.voice_encoder import drawn_in
 from reference_runner.onnx_runtime.sessions import Network
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from reference_runner.model.contour_encoder import ContourEncoder
     from reference_runner.model.model import StableTts
     from reference_runner.model.prosody_language_model import Past
+    from reference_runner.model.voice_encoder import VoiceEncoder
     from reference_runner.numerics.ops import Activation, Integers, Mask, Ops
     from reference_runner.onnx_runtime.sessions import SessionPlan
 
-__all__ = ["GraphContourEncoder", "GraphParts"]
+__all__ = ["GraphContourEncoder", "GraphParts", "GraphVoiceEncoder"]
 
 _ENCODER = "style_adaptive_encoder"
+_TIMBRE = "timbre_encoder"
 
 
 class GraphParts(Parts):
@@ -39,7 +42,7 @@ class GraphParts(Parts):
         weights = weight_arrays(model)
         networks = {name: Network(graph, weights, plan) for name, graph in self.graphs.items()}
         self.text_encoder = networks["text_encoder"]
-        self.timbre_encoder = networks["timbre_encoder"]
+        self.timbre_encoder = networks[_TIMBRE]
         self.prosody_encoder = networks["prosody_encoder"]
         self.duration_predictor = networks["duration_predictor"]
         self.prosody_quantizer = _Quantizer(networks["prosody_scores"], networks["prosody_embedding"])
@@ -91,6 +94,19 @@ class GraphContourEncoder:
     ) -> EncodedFrames:
         """As `ContourEncoder`."""
         return self._encoder(ops, widened(ops, content, self._direction, width), durations, style)
+
+
+class GraphVoiceEncoder:
+    """The graph of the timbre encoder with the weights of the one that hears clips."""
+
+    def __init__(self, parts: GraphParts, encoder: VoiceEncoder, plan: SessionPlan) -> None:
+        weights = {f"{_TIMBRE}.{name}": values for name, values in weight_arrays(encoder.encoder).items()}
+        self._middle = encoder.middle
+        self._encoder = Network(parts.graphs[_TIMBRE], weights, plan)
+
+    def __call__(self, ops: Ops, mel: Activation) -> Activation:
+        """As `VoiceEncoder`."""
+        return drawn_in(ops, self._encoder(ops, mel), self._middle)
 
 
 class _ScoreDecoder:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reference_runner.errors import DeviceUnavailable, RequestError
 from reference_runner.numerics.native import NativeOps
-from reference_runner.onnx_runtime.parts import GraphContourEncoder, GraphParts
+from reference_runner.onnx_runtime.parts import GraphContourEncoder, GraphParts, GraphVoiceEncoder
 from reference_runner.onnx_runtime.sessions import SessionPlan
 from reference_runner.synthesis.arithmetic import Arithmetic, Prepared, settle_native
 from reference_runner.synthesis.decoding import Decoder, Means
@@ -63,8 +63,10 @@ class GraphSynthesizer(Synthesizer):
             weights_digest=None,
             partial_sum_bits=None,
         )
-        contour = self.checkpoint.contour
-        return Prepared(
-            ops=ops, model=self.parts, decoder=Decoder(self.parts, ops), arithmetic=arithmetic,
-            contour_encoder=None if contour is None else GraphContourEncoder(self.parts, contour.encoder, self.plan),
-        )  # fmt: skip
+        graphs = {"contour_encoder": GraphContourEncoder, "voice_encoder": GraphVoiceEncoder}
+        encoders = {
+            name: graphs[name](self.parts, companion.encoder, self.plan)
+            for name, companion in self.checkpoint.companions().items()
+        }
+        decoder = Decoder(self.parts, ops)
+        return Prepared(ops=ops, model=self.parts, decoder=decoder, arithmetic=arithmetic, **encoders)

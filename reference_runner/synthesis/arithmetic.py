@@ -70,6 +70,8 @@ class Prepared:
     arithmetic: Arithmetic
     contour_encoder: Any = None
     """Called as `ContourEncoder`; None for a checkpoint that has none."""
+    voice_encoder: Any = None
+    """Called as `VoiceEncoder`; likewise."""
     kept: Kept = field(default_factory=Kept)
     """Of the prior samples that have spoken, or been compared with a voice."""
 

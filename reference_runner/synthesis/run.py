@@ -109,7 +109,7 @@ class Run:
         self.model, self.ops, self.decoder = prepared.model, prepared.ops, prepared.decoder
         self.contour_encoder = prepared.contour_encoder
         self.kept = prepared.kept
-        self.transcriber = Transcriber(self.model, self.ops, host.front_end)
+        self.transcriber = Transcriber(self.model, self.ops, host.front_end, voice_encoder=prepared.voice_encoder)
         self.chunk = requests[0].chunk
         self.steps = requests[0].steps
         self.index = 0

@@ -63,7 +63,7 @@ class Synthesizer:
         checkpoint.
         """
         ready = self.ready(Setting.of(requests))
-        transcriber = Transcriber(ready.model, ready.ops, self.front_end)
+        transcriber = Transcriber(ready.model, ready.ops, self.front_end, voice_encoder=ready.voice_encoder)
         with torch.inference_mode():
             for request in requests:
                 if not hears_clips(request):
@@ -83,9 +83,9 @@ class Synthesizer:
         report = None
         if setting.numerics is Numerics.EXACT:
             weights = QuantisedWeights(self.checkpoint.model)
-            contour = self.checkpoint.contour
-            if contour is not None:
-                weights.lend("contour_encoder", contour.encoder)
+            companions = self.checkpoint.companions()
+            for name, companion in companions.items():
+                weights.lend(name, companion.encoder)
             report = kat.check(lambda fixed: self._make_exact(fixed, setting.device))
             if report.passed:
                 ops = self._make_exact(weights, setting.device)
@@ -102,10 +102,8 @@ class Synthesizer:
                 )
                 model, captured = self.checkpoint.model, setting.means.compiled is Compiled.GRAPHS
                 decoder = FixedDecoder(model, ops, setting.means) if captured else Decoder(model, ops)
-                return Prepared(
-                    ops=ops, model=model, decoder=decoder, arithmetic=arithmetic,
-                    contour_encoder=None if contour is None else contour.encoder,
-                )  # fmt: skip
+                encoders = {name: companion.encoder for name, companion in companions.items()}
+                return Prepared(ops=ops, model=model, decoder=decoder, arithmetic=arithmetic, **encoders)
         return self._prepare_native(setting, report)
 
     def _prepare_native(self, setting: Setting, report: kat.KnownAnswerReport | None) -> Prepared:
@@ -128,11 +126,9 @@ class Synthesizer:
             means=means,
         )
         decoder = Decoder(model, ops) if plain else make_decoder(model, device, means)
-        contour = self.checkpoint.contour
-        return Prepared(
-            ops=ops, model=model, decoder=decoder, arithmetic=arithmetic,
-            contour_encoder=None if contour is None else copy.deepcopy(contour.encoder).to(device),
-        )  # fmt: skip
+        companions = self.checkpoint.companions()
+        encoders = {name: copy.deepcopy(companion.encoder).to(device) for name, companion in companions.items()}
+        return Prepared(ops=ops, model=model, decoder=decoder, arithmetic=arithmetic, **encoders)
 
     def speak(self, request: SynthesisRequest) -> Speech:
         """Begin to speak one request; the speech is decoded as it is iterated."""

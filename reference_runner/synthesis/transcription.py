@@ -15,9 +15,12 @@ from reference_runner.model.prompt_contour import spread_cents
 from reference_runner.numerics.integers import host
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.synthesis.alignment import align
+from reference_runner.synthesis.channel import without_mean
 from reference_runner.synthesis.hearing import LOG_BITS, log_mel, prosody
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reference_runner.frontend.phones import PhoneSequence
     from reference_runner.frontend.text_frontend import TextFrontEnd
     from reference_runner.model.model import Parts
@@ -60,10 +63,12 @@ class TranscribedClip:
 class Transcriber:
     """Puts clips and words together with one model and one arithmetic."""
 
-    def __init__(self, model: Parts, ops: Ops, front_end: TextFrontEnd) -> None:
+    def __init__(self, model: Parts, ops: Ops, front_end: TextFrontEnd, *, voice_encoder: Any = None) -> None:
         self.model = model
         self.ops = ops
         self.front_end = front_end
+        self.voice_encoder = voice_encoder
+        """Called as `VoiceEncoder`; None for a checkpoint that has none."""
 
     def transcribe(
         self, clip: HeardReference, *, passes: int = 1, above_floor: bool = False, style: Activation | None = None
@@ -101,6 +106,15 @@ class Transcriber:
     def style(self, mel: Activation) -> Activation:
         """Return the style (1, S) that the model hears in a normalised mel (1, L, M)."""
         return self.model.timbre_encoder(self.ops, mel)
+
+    def voice_style(self, clips: Sequence[HeardReference]) -> Activation:
+        """Return the style (1, S) of a voice that is given by clips."""
+        if self.voice_encoder is None:
+            return self.mean_style([self.style(self.normalised(clip.pcm)) for clip in clips])
+        deviations = without_mean([log_mel(clip.pcm) for clip in clips])
+        scale = 1.0 / self.model.config.mel_deviation
+        mels = [self.ops.affine(self.ops.activation(each[None] * 2.0**-LOG_BITS), scale) for each in deviations]
+        return self.mean_style([self.voice_encoder(self.ops, mel) for mel in mels])
 
     def distances(
         self, mel: Activation, text: Activation, codes: Integers, durations: Integers, style: Activation, *,

@@ -128,8 +128,7 @@ def _timbre(
         # What references there are lend their manner alone: the voice is the one that was adapted to.
         return "adapted", transcriber.ops.activation(checkpoint.adaptation.style[None])
     if heard:
-        styles = [transcriber.style(transcriber.normalised(clip.pcm)) for clip in heard]
-        return "references", transcriber.mean_style(styles)
+        return "references", transcriber.voice_style(heard)
     prior = _prior(checkpoint, request.prompt.prior)
     return f"prior {prior.name}", transcriber.style(transcriber.normalise(prior.log_mel))
 

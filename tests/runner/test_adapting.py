@@ -5,6 +5,7 @@ A very small model with random weights stands in for the released one: what is a
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import struct
@@ -26,7 +27,7 @@ from reference_runner.adapting.clips import (
     hear_clips,
     signal_to_noise_millidb,
 )
-from reference_runner.adapting.fine_tuning import fine_tune, learn_style, nearest_style
+from reference_runner.adapting.fine_tuning import AdaptingOps, fine_tune, learn_style
 from reference_runner.adapting.settings import AdaptationSettings
 from reference_runner.adapting.utterances import of_prior
 from reference_runner.errors import CertificateError, CheckpointError, DeltaError, ReferenceClipError, RequestError
@@ -210,17 +211,24 @@ def test_learning_stops_where_the_prior_samples_are_forgotten(opposites, monkeyp
     assert fine_tune(*opposites, replace(settings, preserve=False), 1).steps == 14
 
 
-def test_the_style_that_spoke_is_found(opposites):
-    """Of two styles the one that said it; a residual leads back to it, on its grid; of nothing nothing is learnt."""
+def wrong_by(model, style, utterance):
+    """Return how far what the frozen encoder says in a style is from what was said."""
+    encoder = copy.deepcopy(model.style_adaptive_encoder).double()
+    with torch.no_grad():
+        found = encoder(AdaptingOps(), utterance.content[None], utterance.durations[None], style[None])
+        return float(fine_tuning._mean_error(found.mean[0], utterance))
+
+
+def test_a_residual_leads_back_to_the_style_that_spoke(opposites):
+    """On its grid; of nothing nothing is learnt."""
     model, _, kept = opposites
-    said = [replace(kept[0], mel=kept[0].mean)]
-    own, strange = kept[0].style, kept[0].style + 0.5
-    assert nearest_style(model, said, [strange, own]) == 1
-    assert nearest_style(model, said, [own, own]) == 0
-    residual = learn_style(model, said, strange, steps=10)
-    assert nearest_style(model, said, [strange, strange + residual]) == 1
+    said = replace(kept[0], mel=kept[0].mean)
+    strange = kept[0].style + 0.5
+    residual = learn_style(model, [said], strange, steps=10)
+    assert wrong_by(model, strange + residual, said) < 0.8 * wrong_by(model, strange, said)
     assert torch.equal(residual * 2**12, torch.round(residual * 2**12))
     assert not learn_style(model, [], strange, steps=10).any()
+    assert not learn_style(model, [said], strange, steps=0).any()
 
 
 def longer(utterance, times):
@@ -280,9 +288,9 @@ def test_what_is_under_a_clips_noise_may_be_quieter_and_not_louder(opposites):
     model, _, kept = opposites
     own, strange = kept[0].style, kept[0].style + 0.5
     unheard = replace(kept[0], mel=kept[0].mel + 100.0, audible=torch.zeros_like(kept[0].audible))
-    assert nearest_style(model, [unheard], [strange, own]) == 0  # equal: neither is louder than the noise
+    assert wrong_by(model, own, unheard) == wrong_by(model, strange, unheard) == 0.0  # neither is louder than the noise
     below = replace(unheard, mel=kept[0].mean - 0.25)
-    assert nearest_style(model, [below], [strange, own]) == 1
+    assert 0.0 < wrong_by(model, own, below) < wrong_by(model, strange, below)
 
 
 @pytest.fixture

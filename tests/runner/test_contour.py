@@ -20,13 +20,8 @@ from reference_runner.evaluation.frames import Frames
 from reference_runner.evaluation.sessions import measure_manner
 from reference_runner.laboratory import contour_trainer
 from reference_runner.model.checkpoint import load_checkpoint
-from reference_runner.model.contour_encoder import (
-    ContourEncoder,
-    find_contour,
-    read_contour,
-    released_contour_path,
-    save_contour,
-)
+from reference_runner.model.companions import find_companion, read_companion, released_path, save_companion
+from reference_runner.model.contour_encoder import CONTOUR, ContourEncoder
 from reference_runner.model.model import StableTts
 from reference_runner.model.prompt_contour import contour_width, spread_cents
 from reference_runner.numerics.exact import ExactOps
@@ -111,37 +106,39 @@ def test_width_none_is_the_plain_encoder_and_both_arithmetics_agree(encoder):
 def test_the_file_comes_back_and_others_are_refused(encoder, tmp_path):
     """Same bytes for the same weights; another checkpoint's, another kind of file, a cut one, a great one."""
     path, base = tmp_path / "contour.safetensors", "sha256:" + "1" * 64
-    digest = save_contour(path, encoder, base=base, facts={"steps": 5})
-    found = read_contour(path, SMALL_CONFIG, base=base)
+    digest = save_companion(CONTOUR, path, encoder, base=base, facts={"steps": 5})
+    found = read_companion(CONTOUR, path, SMALL_CONFIG, base=base)
     assert (found.name, found.digest, found.size) == ("contour.safetensors", digest, path.stat().st_size)
     assert said(found.encoder, NativeOps(), 0.5) == pytest.approx(said(encoder, NativeOps(), 0.5), abs=2e-3)
-    assert save_contour(tmp_path / "again.safetensors", found.encoder, base=base, facts={"steps": 5}) == digest
+    assert (
+        save_companion(CONTOUR, tmp_path / "again.safetensors", found.encoder, base=base, facts={"steps": 5}) == digest
+    )
     with pytest.raises(CheckpointError, match=r"wrong base: it belongs to sha256:1+, got sha256:2"):
-        read_contour(path, SMALL_CONFIG, base="sha256:" + "2" * 64)
+        read_companion(CONTOUR, path, SMALL_CONFIG, base="sha256:" + "2" * 64)
     with pytest.raises(CheckpointError, match="not a contour encoder of this model"):
-        read_contour(path, replace(SMALL_CONFIG, hidden_channels=32), base=base)
+        read_companion(CONTOUR, path, replace(SMALL_CONFIG, hidden_channels=32), base=base)
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(CheckpointError, match="not a contour encoder of this model"):
-        read_contour(cut, SMALL_CONFIG, base=base)
+        read_companion(CONTOUR, cut, SMALL_CONFIG, base=base)
     cut.write_bytes(b"no weights at all")
     with pytest.raises(CheckpointError, match=r"got format None, expected 'ttsartifact-stable-tts-contour/1'"):
-        read_contour(cut, SMALL_CONFIG, base=base)
+        read_companion(CONTOUR, cut, SMALL_CONFIG, base=base)
     with cut.open("wb") as stream:
         stream.truncate(9_000_000)
     with pytest.raises(CheckpointError, match="too large"):
-        read_contour(cut, SMALL_CONFIG, base=base)
+        read_companion(CONTOUR, cut, SMALL_CONFIG, base=base)
     with pytest.raises(CheckpointError, match="cannot be read: No such file"):
-        read_contour(tmp_path / "absent", SMALL_CONFIG, base=base)
+        read_companion(CONTOUR, tmp_path / "absent", SMALL_CONFIG, base=base)
 
 
 def test_the_released_one_belongs_to_the_released_checkpoint():
     """It is found by the checkpoint's digest alone, was trained on the locked corpus, and other weights have none."""
     checkpoint = load_checkpoint()
     assert checkpoint.contour.base == f"sha256:{checkpoint.digest}"
-    assert released_contour_path().stat().st_size < 2_000_000
-    assert find_contour(checkpoint.config, base="sha256:" + "0" * 64) is None
-    content = released_contour_path().read_bytes()
+    assert released_path(CONTOUR).stat().st_size < 2_000_000
+    assert find_companion(CONTOUR, checkpoint.config, base="sha256:" + "0" * 64) is None
+    content = released_path(CONTOUR).read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     facts = json.loads(header["__metadata__"]["ttsartifact"])
     lock = files("reference_runner.laboratory.corpus").joinpath("contours_lock.txt").read_text(encoding="ascii")
@@ -255,7 +252,7 @@ def test_other_weights_of_the_encoder_are_taken_where_they_are_given(made, tmp_p
     other.load_state_dict(contour.encoder.state_dict())
     other.width.data += 0.25
     path = tmp_path / contour.name
-    digest = save_contour(path, other, base=contour.base, facts={})
+    digest = save_companion(CONTOUR, path, other, base=contour.base, facts={})
     out = tmp_path / "run.tts.wav"
     run_runner("stable-tts", "Nobody came.", out, RunOptions(**asked(clip, weights={path.name: str(path)})), attempt=1)
     assert ttsartifact.open(out).descriptor.known("/pins/model/files/1/digest") == digest

@@ -181,7 +181,7 @@ def rerun_runner(
         because = _how_to_name_it(first, name)
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(because))
     info = load(name).describe()
-    asked = info.checked({**first.descriptor.value["generation"]["params"], **(parameters or {})})
+    asked = info.checked({**first.descriptor.value["generation"]["params"], **(parameters or {})}, again=True)
     seeds = seeds_of(info, None, _effective_seeds(first, info.seed_stages))
     bounds = limits or ChildLimits()
     try:

@@ -58,6 +58,8 @@ class Parameter:
     pattern: str | None = None
     """For words: the regular expression that the whole word matches. Words without one must be among `choices`."""
     help: str = ""
+    former: Any = None
+    """What a run was made with that does not state it, where this is not the default."""
 
     def check(self, value: Any) -> Any:
         """Return `value` when it is one that the parameter may have; raises Refused."""
@@ -112,8 +114,11 @@ class RunnerInfo:
     imperfection_stages: tuple[str, ...] = ()
     """The stages of a decode path at which it can be made imperfect on purpose (clause 6.7)."""
 
-    def checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return `parameters` with the defaults of the others; raises Refused for an unknown one or a wrong value."""
+    def checked(self, parameters: Mapping[str, Any], *, again: bool = False) -> dict[str, Any]:
+        """Return `parameters` with the defaults of the others, for a run that is made `again` with its former ones.
+
+        Raises Refused for an unknown one or a wrong value.
+        """
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in parameters:
             if name not in known:
@@ -122,7 +127,8 @@ class RunnerInfo:
                     where=f"/generation/params/{name}",
                     expected=", ".join(sorted(known)) or "none",
                 )
-        return {name: known[name].check(parameters.get(name, known[name].default)) for name in known}
+        usual = {name: one.former if again and one.former is not None else one.default for name, one in known.items()}
+        return {name: known[name].check(value) for name, value in {**usual, **parameters}.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,16 @@ import torch
 
 from reference_runner.model.features import FEATURE_SETTINGS, mel_filters
 
-__all__ = ["DISTURBANCES", "disturb", "log_mel_on_device"]
+__all__ = ["DISTURBANCES", "disturb", "log_mel_on_device", "through_channels"]
 
 DISTURBANCES = ("white", "pink", "hum", "babble", "room", "clipped")
 _QUIETEST_DB, _LOUDEST_DB = 40.0, 0.0
 _BABBLERS = 4
 _HUM_HARMONICS = 12
 _TAIL_S = 0.5
+_TILT_DB = 4.0
+_CUT_SHARE = 0.3
+_CHANNEL_FLOOR_DB = -60.0
 
 
 @cache
@@ -56,6 +59,34 @@ def disturb(
     candidates = [waveform, *added, _in_a_room(waveform, draws, generator), _clipped(waveform, peaks)]
     chosen = torch.stack(candidates, 1)[torch.arange(batch, device=waveform.device), _whole(kinds + 1, waveform)]
     return chosen * (level / _rms(chosen))
+
+
+def through_channels(waveform: torch.Tensor, draws: np.random.Generator) -> torch.Tensor:
+    """Return waveforms (B, S), each as another microphone hears it, at the level it had.
+
+    Gains at four to ten places of the mel scale, whose deviation is drawn too; about one in three loses its lows,
+    and one in three its highs, as on a telephone.
+    """
+    batch, size = waveform.shape
+    hz = np.fft.rfftfreq(size, 1.0 / FEATURE_SETTINGS.sample_rate_hz)
+    gains_db = np.stack([_channel_db(hz, draws) for _ in range(batch)])
+    gains = torch.from_numpy(10 ** (gains_db / 20)).to(waveform)
+    heard = torch.fft.irfft(torch.fft.rfft(waveform) * gains, size)
+    level: torch.Tensor = _rms(waveform) / _rms(heard)
+    return heard * level
+
+
+def _channel_db(hz: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+    mel = 2595 * np.log10(1 + hz / 700)
+    places = int(draws.integers(4, 11))
+    gains = draws.normal(0.0, _TILT_DB * draws.random(), places)
+    found: np.ndarray = np.interp(mel, np.linspace(0, mel[-1], places), gains)
+    if draws.random() < _CUT_SHARE:
+        found = found - 12 * np.maximum(0, np.log2(draws.uniform(50, 350) / np.maximum(hz, 10)))
+    if draws.random() < _CUT_SHARE:
+        found = found - 30 * np.maximum(0, np.log2(np.maximum(hz, 10) / draws.uniform(3000, 8000)))
+    limited: np.ndarray = np.maximum(found, _CHANNEL_FLOOR_DB)
+    return limited
 
 
 def _noises(
