@@ -164,6 +164,17 @@ def test_numbers_have_ranges_that_no_special_value_slips_through():
             info.checked({"t": value})
 
 
+def test_what_a_run_does_not_state_is_made_again_as_it_was_made():
+    """A new run has the default; an old one has the former value, unless it states one or there is no former one."""
+    better = Parameter(name="better", kind=bool, default=True, former=False)
+    info = RunnerInfo(name="x", version="1", parameters=(better, Parameter(name="steps", kind=int, default=5)))
+    assert info.checked({}) == {"better": True, "steps": 5}
+    assert info.checked({}, again=True) == {"better": False, "steps": 5}
+    assert info.checked({"better": True, "steps": 7}, again=True) == {"better": True, "steps": 7}
+    with pytest.raises(Refused, match="runner x has no such parameter"):
+        info.checked({"worse": True}, again=True)
+
+
 def test_words_without_a_pattern_may_be_nothing_but_choices():
     """A parameter whose author forgot to bound it takes no word at all."""
     info = RunnerInfo(name="x", version="1", parameters=(Parameter(name="w", kind=str, default=""),))

@@ -176,6 +176,32 @@ def test_a_run_in_a_given_voice_pins_the_encoder_and_comes_out_again(made, clips
     assert rerun_runner(made, references=given).verdict == "PCM-EXACT"
 
 
+def test_the_encoder_can_be_left_out(clips, tmp_path):
+    """Then clips are heard as they were before it, nothing of it is pinned, and the run says so."""
+    out = tmp_path / "run.tts.wav"
+    parameters = {"steps": 1, "voice_encoder": False}
+    run_runner("stable-tts", "Nobody came.", out, RunOptions(**asked(clips, parameters=parameters)), attempt=1)
+    known = ttsartifact.open(out).descriptor.known
+    assert [file["path"] for file in known("/pins/model/files")] == ["stable-tts-small.safetensors"]
+    assert known("/generation/params/voice_encoder") is False
+    given = [clips / f"coloured-{number}.wav" for number in range(2)]
+    assert rerun_runner(out, references=given).verdict == "PCM-EXACT"
+
+
+def test_onnx_runtime_hears_the_same_style(clips):
+    """The graph of the timbre encoder with the voice encoder's weights, and the middle on the host."""
+    pytest.importorskip("onnxruntime")
+    from reference_runner.onnx_runtime.parts import GraphParts, GraphVoiceEncoder
+    from reference_runner.onnx_runtime.sessions import SessionPlan
+
+    checkpoint, plan = load_checkpoint(), SessionPlan()
+    encoder = GraphVoiceEncoder(GraphParts(checkpoint.model, plan), checkpoint.voice.encoder, plan)
+    transcriber = Transcriber(checkpoint.model, NativeOps(), None, voice_encoder=encoder)
+    with torch.inference_mode():
+        heard = transcriber.voice_style([hear(Reference(path=str(clips / f"plain-{n}.wav"))) for n in range(2)])[0]
+    assert torch.allclose(heard, styles(clips, "plain", released=True), atol=1e-3)
+
+
 def test_other_weights_of_the_encoder_are_taken_where_they_are_given(clips, tmp_path):
     """They are pinned, and the samples are others."""
     voice = load_checkpoint().voice

@@ -218,7 +218,7 @@ def test_verifying_a_wav_loads_nothing_heavy(tmp_path: Path):
     """The road of most calls: no numpy, no pyarrow, and no library that explains while nothing is to be explained."""
     heavy = ["jsonschema", "numpy", "pyarrow", "rich", "soundfile", "torch", "typer", "tempfile", "tomllib"]
     # What this run has nothing of: a claim, an attestation, a log, telemetry, other runs of its set.
-    absent = ("rules.clm_claims", "rules.sig_attestations", "rules.log_runlog", "hinting.power", "siblings")
+    absent = ("rules.clm_claims", "rules.sig_log_attestations", "hinting.power", "siblings")
     heavy += [f"ttsartifact.verifying.{name}" for name in absent]
     script = (
         "import sys; from ttsartifact.verifying.engine import verify; report, = verify(sys.argv[1]); "

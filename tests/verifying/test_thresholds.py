@@ -29,10 +29,9 @@ from ttsartifact.verifying.rules import (
     aud_audio,
     clk_clocks,
     imp_replays,
-    log_runlog,
     pin_contents,
     prv_privacy,
-    sig_attestations,
+    sig_log_attestations,
 )
 
 if TYPE_CHECKING:
@@ -380,11 +379,11 @@ def test_a_stamp_counts_whole_seconds(
     """A registration stamped in the second of the submit is not late; a run may end in the second that is stamped."""
     time = datetime.fromtimestamp(seconds, UTC)
     given = SimpleNamespace(time=time, time_trusted=True, is_about_run=True, part="attestation/0")
-    monkeypatch.setattr(log_runlog, "instant_utc_ns", lambda *_: 100_000_000_000)
-    assert bool(log_runlog._too_late(SimpleNamespace(), "/run/preregistered/0", given)) is is_late  # type: ignore[arg-type]
-    monkeypatch.setattr(sig_attestations, "instant_utc_ns", lambda *_: 101_000_000_000)
+    monkeypatch.setattr(sig_log_attestations, "_instant_utc_ns", lambda *_: 100_000_000_000)
+    assert bool(sig_log_attestations._too_late(SimpleNamespace(), "/run/preregistered/0", given)) is is_late  # type: ignore[arg-type]
+    monkeypatch.setattr(sig_log_attestations, "_instant_utc_ns", lambda *_: 101_000_000_000)
     evidence = SimpleNamespace(attestations=[given])
-    assert bool(sig_attestations.stamp_after_run(evidence)) is is_early  # type: ignore[arg-type]
+    assert bool(sig_log_attestations.stamp_after_run(evidence)) is is_early  # type: ignore[arg-type]
 
 
 def test_a_suspend_beside_the_gain_does_not_explain_it() -> None:

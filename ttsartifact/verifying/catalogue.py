@@ -46,8 +46,7 @@ _MODULES = (
     "clm_claims",
     "set_sets",
     "prv_privacy",
-    "sig_attestations",
-    "log_runlog",
+    "sig_log_attestations",
 )
 _questions: dict[str, Question] = {}
 

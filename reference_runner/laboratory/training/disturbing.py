@@ -71,9 +71,8 @@ def through_channels(waveform: torch.Tensor, draws: np.random.Generator) -> torc
     hz = np.fft.rfftfreq(size, 1.0 / FEATURE_SETTINGS.sample_rate_hz)
     gains_db = np.stack([_channel_db(hz, draws) for _ in range(batch)])
     gains = torch.from_numpy(10 ** (gains_db / 20)).to(waveform)
-    heard = torch.fft.irfft(torch.fft.rfft(waveform) * gains, size)
-    level: torch.Tensor = _rms(waveform) / _rms(heard)
-    return heard * level
+    heard: torch.Tensor = torch.fft.irfft(torch.fft.rfft(waveform) * gains, size)
+    return heard * (_rms(waveform) / _rms(heard))
 
 
 def _channel_db(hz: np.ndarray, draws: np.random.Generator) -> np.ndarray:
