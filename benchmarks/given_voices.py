@@ -179,7 +179,8 @@ class Bench:
         self.checkpoint = load_checkpoint(checkpoint)
         self.synthesizer = Synthesizer(self.checkpoint)
         self.ready = self.synthesizer.ready(Setting.of([SynthesisRequest(text="", **NATIVE)]))
-        self.listener = Listener(self.ready.model, self.ready.ops, self.synthesizer.front_end)
+        ready = self.ready
+        self.listener = Listener(ready.model, ready.ops, self.synthesizer.front_end, voice_encoder=ready.voice_encoder)
         self.speakers = [prior.speaker for prior in self.checkpoint.priors]
 
     def say(self, request: SynthesisRequest) -> NDArray[np.int16]:
