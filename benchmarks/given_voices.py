@@ -107,6 +107,10 @@ class StandIn:
     make: Callable[[], Say]
     """Raises PackageMissing where its engine is not here."""
 
+    def voice(self) -> Target:
+        """Return it as a voice; raises PackageMissing likewise."""
+        return Target(name=self.name, description=self.description, say=self.make(), provenance={})
+
 
 @cache
 def flite() -> FliteLibrary:
@@ -178,8 +182,7 @@ class Bench:
         self.folder = folder
         self.checkpoint = load_checkpoint(checkpoint)
         self.synthesizer = Synthesizer(self.checkpoint)
-        self.ready = self.synthesizer.ready(Setting.of([SynthesisRequest(text="", **NATIVE)]))
-        ready = self.ready
+        self.ready = ready = self.synthesizer.ready(Setting.of([SynthesisRequest(text="", **NATIVE)]))
         self.listener = Listener(ready.model, ready.ops, self.synthesizer.front_end, voice_encoder=ready.voice_encoder)
         self.speakers = [prior.speaker for prior in self.checkpoint.priors]
 
@@ -200,7 +203,7 @@ class Listener(Transcriber):
 
 def measure_voice(bench: Bench, stand_in: StandIn, texts: Sequence[str], yardsticks: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of one voice by both prompts; raises PackageMissing where its engine is not here."""
-    voice = Target(name=stand_in.name, description=stand_in.description, say=stand_in.make(), provenance={})
+    voice = stand_in.voice()
     folder = bench.folder / stand_in.name
     given = first_clips(voice, folder / "given", ClipSet(count=CLIPS, condition=Condition.CLEAN))
     wanted = [read_clip(clip.path) for clip in reference_clips(voice, folder / "references")]

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]  # finds a checkout that is
 
 import numpy as np
 import torch
-from given_voices import NATIVE, STAND_INS, StandIn, cells, header, listed, numbered
+from given_voices import CLIPS, NATIVE, STAND_INS, cells, header, listed, numbered
 
 from reference_runner.errors import PackageMissing
 from reference_runner.evaluation.measuring import EVALUATION_VERSION, Yardsticks, measure
@@ -42,16 +42,16 @@ from reference_runner.synthesis.synthesizer import Synthesizer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reference_runner.laboratory.ablation.targets import Clip
     from reference_runner.model.checkpoint import Checkpoint
 
-CLIPS = 7
 SHARES = (0.0, 0.3, 0.5, 0.7)
 """How far a style is drawn towards the middle."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hearing:
-    """One way to hear clips."""
+    """One way to hear clips, or to have learnt from them."""
 
     name: str
     synthesizer: Synthesizer
@@ -69,19 +69,22 @@ def hearings(checkpoint: Checkpoint) -> list[Hearing]:
     return found
 
 
-def measure_voice(
-    ways: Sequence[Hearing], voice: Target, folder: Path, texts: Sequence[str], yardsticks: dict[str, Any]
+def given_clips(voice: Target, folder: Path) -> list[Clip]:
+    """Return the clips by which a voice is given."""
+    return list(first_clips(voice, folder / "given", ClipSet(count=CLIPS, condition=Condition.CLEAN)))
+
+
+def measure_ways(
+    ways: Sequence[Hearing], voice: Target, folder: Path, texts: Sequence[str], yardsticks: dict[str, Any], **asked: Any
 ) -> dict[str, tuple[float, float]]:
-    """Return WER and similarity of what is said in a voice, by how its clips were heard."""
-    given = first_clips(voice, folder / "given", ClipSet(count=CLIPS, condition=Condition.CLEAN))
+    """Return WER and similarity to a voice of what each way says; `asked` are conditions of every request."""
     wanted = [read_clip(clip.path) for clip in reference_clips(voice, folder / "references")]
-    references = tuple(Reference(path=str(clip.path)) for clip in given)
     recordings = []
     for way in ways:
 
         def say(words: str, way: Hearing = way) -> np.ndarray:
-            asked = SynthesisRequest(text=words, references=references, **NATIVE)
-            return np.concatenate([chunk.pcm for chunk in way.synthesizer.speak(asked)])
+            speech = way.synthesizer.speak(SynthesisRequest(text=words, **asked, **NATIVE))
+            return np.concatenate([chunk.pcm for chunk in speech])
 
         said = [spoken(say, path, text) for path, text in numbered(folder / way.name, texts)]
         recordings += [read_clip(clip.path, text=clip.text) for clip in said]
@@ -120,11 +123,6 @@ def markdown(result: dict[str, Any], names: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def voice_of(one: StandIn) -> Target:
-    """Return a stand-in as a voice; raises PackageMissing where its engine is not here."""
-    return Target(name=one.name, description=one.description, say=one.make(), provenance={})
-
-
 def main() -> None:
     """Measure, print, and keep where that was asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -146,14 +144,16 @@ def main() -> None:
         "missing": {},
     }
     yardsticks = {"recognizer": Recognizer(), "people": PeopleEncoder()}
-    asked = [(one.description, lambda one=one: voice_of(one)) for one in STAND_INS if one.name in arguments.voices]
+    asked = [(one.description, one.voice) for one in STAND_INS if one.name in arguments.voices]
     if arguments.person:
         asked.insert(0, ("a person", lambda: person_target(arguments.person)))
     with tempfile.TemporaryDirectory(prefix="voice-hearing-") as folder:
         for number, (name, make) in enumerate(asked):
             try:
                 voice = make()
-                found = measure_voice(ways, voice, Path(folder) / str(number), texts, yardsticks)
+                place = Path(folder) / str(number)
+                references = tuple(Reference(path=str(clip.path)) for clip in given_clips(voice, place))
+                found = measure_ways(ways, voice, place, texts, yardsticks, references=references)
             except PackageMissing as error:
                 result["missing"][name] = str(error)
             else:

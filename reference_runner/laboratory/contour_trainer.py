@@ -9,9 +9,7 @@ its widths, so that only the number says how wide the contour shall be. It may b
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +17,10 @@ import torch
 from torch import nn
 
 from reference_runner.commands import stopping_in_a_sentence
-from reference_runner.evaluation.corpus_reader import CorpusReader
+from reference_runner.laboratory.companion_training import Learning, train_companion
 from reference_runner.laboratory.corpus.manners import CONTOUR_WIDTHS
 from reference_runner.laboratory.training.batches import masked_mean
 from reference_runner.laboratory.training.resident import ResidentCorpus
-from reference_runner.laboratory.training.stage_loop import StageSettings, run_stage
-from reference_runner.model.checkpoint import load_checkpoint
-from reference_runner.model.companions import released_path, save_companion
 from reference_runner.model.contour_encoder import CONTOUR, ContourEncoder
 from reference_runner.model.prompt_contour import MIDDLING_CENTS, contour_width, spread_cents
 from reference_runner.numerics.native import NativeOps
@@ -33,6 +28,7 @@ from reference_runner.numerics.native import NativeOps
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reference_runner.evaluation.corpus_reader import CorpusReader
     from reference_runner.laboratory.training.batches import AcousticBatch
     from reference_runner.model.model import StableTts
 
@@ -134,42 +130,23 @@ def contour_losses(model: StableTts, encoder: ContourEncoder, batch: ContourBatc
     return {"total": masked_mean((frames.mean - said.mel).abs(), said.frame_mask)}
 
 
+def begin(model: StableTts, corpus: CorpusReader) -> Learning:
+    """Return what the encoder learns, begun as the checkpoint's own style-adaptive encoder."""
+    encoder = ContourEncoder(model.config)
+    encoder.encoder.load_state_dict(model.style_adaptive_encoder.state_dict())
+    with torch.no_grad():
+        batches = ContourBatches(Said(model, corpus, "contour"), batch_size=_BATCH, seed=_SEED)
+    return Learning(
+        encoder=encoder, learnt=encoder, batches=batches.starting_at,
+        losses=lambda batch: contour_losses(model, encoder, batch),
+    )  # fmt: skip
+
+
 @stopping_in_a_sentence("reference_runner.laboratory.contour_trainer")
 def main() -> None:
     """Train, and write the file beside the checkpoint."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpus", type=Path, default=Path(".build/contours"))
-    parser.add_argument("--base", type=Path, default=None, help="the checkpoint; the released one if none is given")
-    parser.add_argument("--state", type=Path, default=Path(".build/training"))
-    parser.add_argument("--output", type=Path, default=released_path(CONTOUR))
-    parser.add_argument("--steps", type=int, default=_STEPS)
-    parser.add_argument("--limit-minutes", type=float, default=None)
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(_SEED)
-    torch.use_deterministic_algorithms(mode=True)
-    base = load_checkpoint(arguments.base)
-    model = base.model
-    corpus = CorpusReader(arguments.corpus, model.config)
-    encoder = ContourEncoder(model.config)
-    encoder.encoder.load_state_dict(model.style_adaptive_encoder.state_dict())
-    settings = StageSettings(
-        name="contour", steps=arguments.steps, learning_rate=7e-4, seed=_SEED, weight_decay=0.0,
-        limit_s=arguments.limit_minutes * 60 if arguments.limit_minutes else None,
-    )  # fmt: skip
-    with torch.no_grad():
-        batches = ContourBatches(Said(model, corpus, "contour"), batch_size=_BATCH, seed=_SEED)
-    arguments.state.mkdir(parents=True, exist_ok=True)
-    state = run_stage(
-        settings, nn.ModuleDict({"contour_encoder": encoder}), batches.starting_at,
-        lambda batch, _: contour_losses(model, encoder, batch), arguments.state,
-    )  # fmt: skip
-    digest = save_companion(
-        CONTOUR, arguments.output, encoder, base=f"sha256:{base.digest}",
-        facts={"corpus_root_sha256": corpus.root_sha256, "steps": state.step, "seed": _SEED},
-    )  # fmt: skip
-    parser.exit(0, f"{digest}, after {state.step} steps\n")
+    words = __doc__.splitlines()[0]
+    train_companion(CONTOUR, begin, name="contour", words=words, steps=_STEPS, learning_rate=7e-4, seed=_SEED)
 
 
 if __name__ == "__main__":

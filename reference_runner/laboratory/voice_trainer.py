@@ -9,9 +9,7 @@ this finds of the clean clip. It may be stopped and called again.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,18 +18,17 @@ from torch import nn
 from torch.nn import functional
 
 from reference_runner.commands import stopping_in_a_sentence
-from reference_runner.evaluation.corpus_reader import CorpusReader
+from reference_runner.laboratory.companion_training import Learning, train_companion
 from reference_runner.laboratory.training.disturbing import disturb, log_mel_on_device, through_channels
 from reference_runner.laboratory.training.resident import MARGIN, ResidentCorpus
-from reference_runner.laboratory.training.stage_loop import StageSettings, run_stage
-from reference_runner.model.checkpoint import load_checkpoint
-from reference_runner.model.companions import released_path, save_companion
 from reference_runner.model.voice_encoder import VOICE, VoiceEncoder
 from reference_runner.numerics.native import NativeOps
+from reference_runner.synthesis.channel import QUIET_FIFTHS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reference_runner.evaluation.corpus_reader import CorpusReader
     from reference_runner.model.model import StableTts
     from reference_runner.model.timbre_encoder import TimbreEncoder
 
@@ -43,8 +40,7 @@ _SEED = 20261129
 _FRAMES = 160
 _OTHERS = 4
 _DISTURBED = 0.5
-QUIET_SHARE = 0.4
-"""As `synthesis.channel` leaves out."""
+QUIET_SHARE = QUIET_FIFTHS / 5
 MIDDLE = 0.5
 """How far a style is drawn towards the middle of all: 0 not at all, 1 all the way (EVALUATION.md)."""
 
@@ -120,44 +116,24 @@ def voice_losses(encoder: nn.Module, batch: VoiceBatch) -> dict[str, torch.Tenso
     return {"total": functional.mse_loss(encoder(NativeOps(), batch.heard), batch.styles)}
 
 
-@stopping_in_a_sentence("reference_runner.laboratory.voice_trainer")
-def main() -> None:
-    """Train, and write the file beside the checkpoint."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpus", type=Path, default=Path(".build/contours"))
-    parser.add_argument("--base", type=Path, default=None, help="the checkpoint; the released one if none is given")
-    parser.add_argument("--state", type=Path, default=Path(".build/training"))
-    parser.add_argument("--output", type=Path, default=released_path(VOICE))
-    parser.add_argument("--steps", type=int, default=_STEPS)
-    parser.add_argument("--limit-minutes", type=float, default=None)
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(_SEED)
-    torch.use_deterministic_algorithms(mode=True)
-    base = load_checkpoint(arguments.base)
-    model = base.model
-    corpus = CorpusReader(arguments.corpus, model.config)
+def begin(model: StableTts, corpus: CorpusReader) -> Learning:
+    """Return what the encoder learns, begun as the checkpoint's own timbre encoder."""
     encoder = VoiceEncoder(model.config)
     encoder.encoder.load_state_dict(model.timbre_encoder.state_dict())
     begin_as(encoder.encoder, corpus, "contour")
-    settings = StageSettings(
-        name="voice", steps=arguments.steps, learning_rate=1e-3, seed=_SEED, weight_decay=0.0,
-        limit_s=arguments.limit_minutes * 60 if arguments.limit_minutes else None,
-    )  # fmt: skip
-    arguments.state.mkdir(parents=True, exist_ok=True)
-    state = run_stage(
-        settings, nn.ModuleDict({"voice_encoder": encoder.encoder}),
-        VoiceBatches(model, corpus, "contour").starting_at,
-        lambda batch, _: voice_losses(encoder.encoder, batch), arguments.state,
-    )  # fmt: skip
     with torch.no_grad():
         encoder.middle.copy_(middle_style(model, corpus, "contour") * (MIDDLE / (1.0 - MIDDLE)))
-    digest = save_companion(
-        VOICE, arguments.output, encoder, base=f"sha256:{base.digest}",
-        facts={"corpus_root_sha256": corpus.root_sha256, "steps": state.step, "seed": _SEED, "middle": MIDDLE},
+    return Learning(
+        encoder=encoder, learnt=encoder.encoder, batches=VoiceBatches(model, corpus, "contour").starting_at,
+        losses=lambda batch: voice_losses(encoder.encoder, batch), facts={"middle": MIDDLE},
     )  # fmt: skip
-    parser.exit(0, f"{digest}, after {state.step} steps\n")
+
+
+@stopping_in_a_sentence("reference_runner.laboratory.voice_trainer")
+def main() -> None:
+    """Train, and write the file beside the checkpoint."""
+    words = __doc__.splitlines()[0]
+    train_companion(VOICE, begin, name="voice", words=words, steps=_STEPS, learning_rate=1e-3, seed=_SEED)
 
 
 if __name__ == "__main__":
