@@ -102,6 +102,7 @@ _BIT_RATES = {
 }
 _SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _TEXT_BYTES = b"\t\n\r\f" + bytes(range(0x20, 0x7F))
+_CONTROL = late_pattern(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
 _MARKUP = late_pattern(
     rb"\s*(<(!doctype|html|\?xml|head|body|title)\b|[{\[]\s*[\"{\[]|(data|event|id|retry):\s)", re.IGNORECASE
 )
@@ -145,6 +146,8 @@ def first_line(data: bytes, *, limit: int = 200) -> str:
 
 
 def _text(head: bytes, sample_bytes: int) -> Signature | None:
+    if _CONTROL.search(head, 0, _LEAST_TEXT):
+        return None  # nearly all samples end here
     markup = _MARKUP.match(head)
     if not markup and (sample_bytes < 2 or len(head) < _LEAST_TEXT):
         return None

@@ -49,6 +49,8 @@ __all__ = ["Recorder", "RecorderOptions", "require_options"]
 
 _MOST_HZ, _MOST_CHANNELS = (1 << 32) - 1, (1 << 16) - 1  # what a WAV header holds
 _LONGEST_WORDS = 200  # of an error that an engine hands over in place of audio
+_USUAL = (None, "in_process", "host")
+"""What nobody stated of an observer and what its times mean: known to be sound."""
 _SOUNDS = "bytes, an array, (rate, samples), or the bytes of a file in place of its name"
 _SHORT_NS = 20_000_000
 """Less sound than this is not a word: the shortest that engines speak are ten times as long."""
@@ -241,7 +243,7 @@ class Recorder:
             "/run/load/running_at_start": running,
             "/audio/roles": self._audio.get("roles"),
         }
-        known = {place: value for place, value in observed.items() if value is not None}
+        known = {place: value for place, value in observed.items() if value not in _USUAL}
         require_sound(self._stated, self._text, self._clips, known)
 
     def _is_over(self) -> bool:

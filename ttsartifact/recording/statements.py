@@ -142,6 +142,8 @@ def spelled_out(stated: Stated) -> Stated:
     `Stated`, with the nearest one, and Refused for a pin that pins nothing, for one thing where a list is taken, and
     for a value that JSON cannot hold. None is as if not stated.
     """
+    if not stated:
+        return {}
     refuse_unknown(stated)
     stated = cast("Stated", {key: value for key, value in stated.items() if value is not None})
     keyword_checks.require_lists(stated)
@@ -352,8 +354,9 @@ def require_sound(
         **({"/run/attempt": {"index": stated["attempt"], "retries": 0}} if "attempt" in stated else {}),
         **(observed or {}),
     }
-    keyword_checks.require_sections(sections)
-    descriptor_bytes(sections)
+    if sections:
+        keyword_checks.require_sections(sections)
+        descriptor_bytes(sections)
 
 
 def _optional_as_stated(stated: Stated) -> dict[str, Any]:

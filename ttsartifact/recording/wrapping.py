@@ -14,6 +14,7 @@ import io
 import itertools
 import os
 from numbers import Integral
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack, cast
 
 from ttsartifact.errors import Refused
@@ -99,6 +100,8 @@ def _close(chunks: Any) -> None:
 
 def _iterable(given: Any) -> Any:
     """Return the chunks of an engine; a sound that is there at once is one chunk."""
+    if isinstance(given, GeneratorType):
+        return given
     _require_no_await(given)
     # A file, such as the stdout of a program, can detach what it buffers, and is no tensor.
     is_array = hasattr(given, "__array__") or (hasattr(given, "detach") and hasattr(given, "cpu"))
