@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 SEED = 1
 CLIPS = 7
 PRIORS = {"prior": 1, "nearest": None}
-TRAINED = ("slt-094", "slt-100", "slt-106", "slt-112", "awb-100")
+TRAINED = ("rms-100", "slt-094", "slt-100", "slt-106", "slt-112", "awb-100")
 """Training speakers whose own engine is listened to."""
 STYLES = {1: "rms-100", 0: "slt-100"}
 """Priors in whose styles is spoken, and the training speakers that say the prompts: the sources of these priors."""
@@ -364,7 +364,7 @@ def markdown(result: dict[str, Any]) -> str:
         f"Weights `{result['weights']}`,",
         f"code `{result['code']}`, {EVALUATION_VERSION}, native numerics,",
         f"seed {SEED} of every request. What follows from it:",
-        "[EVALUATION.md](../../reference_runner/EVALUATION.md#why-a-voice-that-is-given-is-understood-badly).",
+        "[EVALUATION.md](../../reference_runner/EVALUATION.md#why-a-voice-that-is-given-is-understood-less-well).",
         "",
     ]
     if "voices" in result["parts"]:

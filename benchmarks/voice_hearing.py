@@ -55,11 +55,14 @@ class Hearing:
 
     name: str
     synthesizer: Synthesizer
+    is_deaf: bool = False
+    """Whether it hears no clip, and speaks in the built-in voice."""
 
 
 def hearings(checkpoint: Checkpoint) -> list[Hearing]:
     """Return every way that is compared."""
-    found = [Hearing(name="own encoder", synthesizer=Synthesizer(replace(checkpoint, voice=None)))]
+    plain = Synthesizer(replace(checkpoint, voice=None))
+    found = [Hearing(name="built-in", synthesizer=plain, is_deaf=True), Hearing(name="own encoder", synthesizer=plain)]
     for share in SHARES:
         encoder = VoiceEncoder(checkpoint.config).eval().requires_grad_(requires_grad=False)
         encoder.load_state_dict(checkpoint.voice.encoder.state_dict())
@@ -83,7 +86,8 @@ def measure_ways(
     for way in ways:
 
         def say(words: str, way: Hearing = way) -> np.ndarray:
-            speech = way.synthesizer.speak(SynthesisRequest(text=words, **asked, **NATIVE))
+            conditions = {**asked, "references": ()} if way.is_deaf else asked
+            speech = way.synthesizer.speak(SynthesisRequest(text=words, **conditions, **NATIVE))
             return np.concatenate([chunk.pcm for chunk in speech])
 
         said = [spoken(say, path, text) for path, text in numbered(folder / way.name, texts)]
@@ -109,7 +113,8 @@ def markdown(result: dict[str, Any], names: Sequence[str]) -> str:
         f"Weights `{result['weights']}`,",
         f"code `{result['code']}`, {EVALUATION_VERSION}, native numerics.",
         f"{CLIPS} clips of each voice, {result['sentences']} held-out sentences; WER, and similarity by the encoder of",
-        "people. *Own encoder*: the checkpoint's, as prior samples are heard. The others: the voice encoder, its",
+        "people. *Built-in*: the voice of the default prior, for which nothing is heard. *Own encoder*: the",
+        "checkpoint's, as prior samples are heard. The others: the voice encoder, its",
         "styles drawn so far towards the middle of all; the shipped one is at " + f"{MIDDLE:.0%}.",
     ]
     for place, title in enumerate(("WER", "similarity, people's encoder")):
