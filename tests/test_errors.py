@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle  # noqa: TID251 - as processes hand errors to each other
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -142,3 +143,12 @@ def test_no_module_words_an_error_by_hand() -> None:
     found = [str(path) for path in PACKAGE.rglob("*.py") if by_hand.search(path.read_text("utf-8"))]
     assert found == []
     assert by_hand.search('f"{type(error).__name__}: {error}"')
+
+
+@pytest.mark.parametrize("name", [each for each in errors.__all__ if isinstance(getattr(errors, each), type)])
+def test_an_error_comes_back_from_another_process(name: str) -> None:
+    """A pool whose worker raises one that cannot be unpickled dies, and the results of all others with it."""
+    kind = getattr(errors, name)
+    error = kind(where="run.tts.wav") if kind is OutputExists else kind("it is odd", where="here", found=1)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.rule) == (kind, str(error), error.rule)

@@ -119,8 +119,8 @@ class Refused(TtsArtifactError):  # noqa: N818
 class OutputExists(Refused):
     """The file at `where` is there already; a caller that means to replace it passes `replace=True`."""
 
-    def __init__(self, *, where: str) -> None:
-        super().__init__("the output exists; pass replace=True to replace it", where=where)
+    def __init__(self, message: str = "the output exists; pass replace=True to replace it", *, where: str = "") -> None:
+        super().__init__(message, where=where)
 
 
 class WrongCall(Refused):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import inspect
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -104,14 +105,41 @@ def test_a_coroutine_that_returns_a_stream_is_recorded_as_it_is_taken(tmp_path: 
     ],
 )
 def test_a_function_that_is_called_often_writes_a_file_a_call(tmp_path: Path, out: str, names: list[str]) -> None:
-    """The second call must not fail in the user's own program because the first wrote the file."""
+    """The second call must not fail in the user's own program because the first wrote the file, nor after a restart."""
     (tmp_path / "a.b").mkdir()
-    speak = record_tts(tmp_path / "a.b" / out, **OPTIONS)(lambda text: SOUND[: len(text)])
-    for text in ("One.", "Two, twice.", "Three."):
-        assert len(speak(text)) == len(text)
+    options = {**OPTIONS, "replace": False}
+
+    def speak(text: str) -> Any:
+        return SOUND[: len(text)]
+
+    begun, restarted = (record_tts(tmp_path / "a.b" / out, **options)(speak) for _ in range(2))
+    for call, text in ((begun, "One."), (begun, "Two, twice."), (restarted, "Three.")):
+        assert len(call(text)) == len(text)
     assert sorted(path.name for path in (tmp_path / "a.b").iterdir()) == names
     second = open_artifact(tmp_path / "a.b" / names[0]).descriptor
     assert second.at("/audio/frames") == len("Two, twice.")
+
+
+def test_a_decorated_function_is_of_the_kind_that_it_was(tmp_path: Path) -> None:
+    """A framework asks whether a function must be awaited: what is not asked to be is never run."""
+
+    def returns(text: str) -> Any:
+        return SOUND
+
+    def yields(text: str) -> Iterator[Any]:
+        yield SOUND
+
+    async def awaited(text: str) -> Any:
+        return SOUND
+
+    async def streams(text: str) -> AsyncIterator[Any]:
+        yield SOUND
+
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    for function in (returns, yields, awaited, streams):
+        decorated_one = record_tts(tmp_path / "run.tts.wav", **OPTIONS)(function)
+        assert [kind(decorated_one) for kind in kinds] == [kind(function) for kind in kinds]
+        assert (decorated_one.__name__, decorated_one.__wrapped__) == (function.__name__, function)
 
 
 def test_a_recorder_records_one_run_from_its_begin_to_its_end(tmp_path: Path) -> None:

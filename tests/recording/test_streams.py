@@ -303,7 +303,30 @@ def test_a_full_disk_does_not_end_the_stream(tmp_path: Path, monkeypatch: pytest
     passed, said = recorded(tmp_path / "a.tts.wav", [PCM] * 3)
     assert passed == [PCM] * 3
     assert "a.tts.wav will not be written; the audio goes on: [Errno 28] No space left on device" in said[0]
-    assert f"`ttsa recover {tmp_path}/a.tts.wav.journal.jsonl`" in said[1]
+    assert said[1] == f"what is not recorded is kept in {tmp_path}/a.tts.wav.part.bin"
+    assert f"`ttsa recover {tmp_path}/a.tts.wav.journal.jsonl`" in said[2]
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        np.arange(12, dtype="<i4").reshape(6, 2),
+        np.arange(12, dtype="i1"),
+        {"audio": np.linspace(-1, 1, 12, dtype="f2").reshape(4, 3)},
+    ],
+    ids=["stereo of 32 bits", "8 bits", "three channels"],
+)
+def test_an_array_that_is_not_recorded_is_kept_as_numpy_writes_it(tmp_path: Path, chunk: Any) -> None:
+    """Of each chunk in its order, in one file, which a line names; what an engine delivered is never lost."""
+    passed, said = recorded(tmp_path / "a.tts.wav", [chunk, chunk])
+    assert len(passed) == 2
+    kept = tmp_path / "a.tts.wav.part.npy"
+    assert f"what is not recorded is kept in {kept}" in said
+    with kept.open("rb") as file:
+        both = [np.load(file, allow_pickle=False) for _ in range(2)]
+        assert not file.read()
+    wanted = chunk["audio"] if isinstance(chunk, dict) else chunk
+    assert all(np.array_equal(each, wanted) and each.dtype == wanted.dtype for each in both)
 
 
 def test_a_listener_who_leaves_stops_the_engine(tmp_path: Path) -> None:

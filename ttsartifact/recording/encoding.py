@@ -25,7 +25,8 @@ _AUDIO = ("audio", "audio_int16_array", "array", "samples", "wav", "waveform", "
 """Attributes, or keys, under which speech libraries hold the samples of a chunk or a result."""
 _CHANNELS_FIRST = "waveform"
 """The name under which torchaudio and ComfyUI hold (batch, channels, frames)."""
-_RATES = ("sample_rate", "sampling_rate", "sr", "sample_rate_hz", "frame_rate")
+_RATES = ("sample_rate", "sampling_rate", "sr", "sample_rate_hz", "frame_rate", "samplerate", "framerate", "fs")
+"""Not `rate`, which is how fast is spoken in as many libraries."""
 _BYTE_FORMATS = frozenset("Bbc")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{256,}={0,2}")
 """The words of a text are parted by blanks, and digests and identifiers are shorter."""
@@ -73,7 +74,7 @@ def in_host_memory(chunk: Any) -> HostChunk:
     if isinstance(chunk, tuple):
         return _from_parts(chunk)
     if isinstance(chunk, Mapping):
-        return _from_names(chunk.get, (*_AUDIO, "bytes"))
+        return _from_names(chunk.get, (*_AUDIO, "bytes", "data"))
     try:
         return HostChunk(_from_view(memoryview(chunk)))  # array.array, ctypes, mmap
     except TypeError:

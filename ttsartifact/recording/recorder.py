@@ -165,7 +165,8 @@ class Recorder:
         self._stream = PcmStream(self._wave)
         self._lock = threading.Lock()
         self._frames = self._clipped = self._silent_items = 0
-        self._foreign_path = ""  # of bytes that came and are not samples
+        self._foreign: dict[str, str] = {}
+        """Where what came and is not recorded is kept: bytes, and arrays as numpy writes them."""
         self._first_silent_item = ""
         self._channels_first: bool | None = None
         self._begun, self._over, self._process = False, False, os.getpid()
@@ -534,12 +535,28 @@ class Recorder:
             self._run.say(f"{name} will not be written; the audio goes on: {fault}")
         if self._file is None:
             return
-        with suppress(OSError):
+        with suppress(OSError, Refused, TypeError, ValueError):  # of a strange type, which numpy does not hold
             self._file.seek(self._header_bytes + self._frames * self._wave.frame_bytes)  # behind the last whole chunk
-            if isinstance(item, (bytes, bytearray)):
-                self._foreign_path = self._foreign_path or self._run.journal.part(".bin")
-                with open(self._foreign_path, "ab") as file:
-                    file.write(item)
+            self._keep(item)
+
+    def _keep(self, item: Any) -> None:
+        """Append what is not recorded to a file of its own, and say the first time where that is."""
+        samples = in_host_memory(item).samples
+        if samples is None:
+            return
+        suffix = ".bin" if isinstance(samples, (bytes, bytearray)) else ".npy"
+        is_new = suffix not in self._foreign
+        path = self._run.journal.part(suffix) if is_new else self._foreign[suffix]
+        self._foreign[suffix] = path
+        with open(path, "ab") as file:
+            if suffix == ".bin":
+                file.write(samples)
+            else:
+                import numpy as np
+
+                np.save(file, np.asarray(samples), allow_pickle=False)
+        if is_new:
+            self._run.say(f"what is not recorded is kept in {path}")
 
     def _require_no_fault(self) -> None:
         self._require_open()

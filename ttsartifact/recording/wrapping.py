@@ -22,7 +22,7 @@ from ttsartifact.recording.factories import called_with, spoken_in
 from ttsartifact.recording.recorder import Recorder, require_options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable, Iterator
     from types import TracebackType
 
     from ttsartifact.recording.recorder import RecorderOptions
@@ -233,7 +233,8 @@ def record_tts(
     first and is no method; the other arguments of a call are its parameters, and a `seed` its seed.
 
     Args:
-        out: A path, which later calls number (run.tts.wav, run-2.tts.wav), or a function from the text to one.
+        out: A path, of which each call takes the next free number (run.tts.wav, run-2.tts.wav), or a function from the
+            text to one.
         **options: Those of `Recorder`; `factory=` and `params=` replace what is found.
 
     Raises:
@@ -253,25 +254,51 @@ def record_tts(
             )
         record, numbers = _recording_of(function), itertools.count(1)
 
-        @functools.wraps(function)
-        def recorded(*arguments: Any, **keywords: Any) -> Any:
+        def begin(arguments: Any, keywords: Any) -> Any:
             text = spoken_in(function, arguments, keywords)
             recorder_options = called_with(function, arguments, keywords, options)
-            path = out(text) if callable(out) else _numbered(os.fspath(out), next(numbers))
+            path = out(text) if callable(out) else _numbered(os.fspath(out), numbers, options.get("replace", False))
             recorder = Recorder(path, text=text, **recorder_options)
             return record(lambda: function(*arguments, **keywords), recorder)
 
+        recorded = functools.wraps(function)(_of_the_same_kind(function, begin))
         setattr(recorded, _UNDECORATED, function)
         return cast("Speak", recorded)
 
     return decorate
 
 
-def _numbered(path: str, call: int) -> str:
-    """Return the path of a call of a decorated function: a second one must not fail because of the first."""
+def _of_the_same_kind(function: Callable[..., Any], begin: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Return a function that does what `begin` does with its arguments; frameworks ask whether it must be awaited."""
+    if inspect.isasyncgenfunction(function):
+
+        async def each(*arguments: Any, **keywords: Any) -> AsyncGenerator[Any, None]:
+            async with contextlib.aclosing(begin(arguments, keywords)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+        return each
+    if inspect.isgeneratorfunction(function):
+
+        def every(*arguments: Any, **keywords: Any) -> Generator[Any, None, Any]:
+            return (yield from begin(arguments, keywords))
+
+        return every
+    if inspect.iscoroutinefunction(function):
+
+        async def awaited(*arguments: Any, **keywords: Any) -> Any:
+            return await begin(arguments, keywords)
+
+        return awaited
+    return lambda *arguments, **keywords: begin(arguments, keywords)
+
+
+def _numbered(path: str, numbers: Iterator[int], replace: bool) -> str:
+    """Return the path of a call of a decorated function, the next that is free: no call fails because of another."""
     stem, ending = os.path.splitext(path)
     stem, mark = (stem[:-4], ".tts") if stem.endswith(".tts") else (stem, "")
-    return path if call == 1 else f"{stem}-{call}{mark}{ending}"
+    named = (path if number == 1 else f"{stem}-{number}{mark}{ending}" for number in numbers)
+    return next(each for each in named if replace or not os.path.lexists(each))
 
 
 _UNDECORATED = "__ttsartifact_undecorated__"
