@@ -21,8 +21,7 @@ __all__ = ["Agenda", "Rule", "agenda", "catalogue", "grading", "inconclusive", "
 
 # Each named by its families, of one family first the module that almost every run asks: the others are imported late.
 _MODULES = (
-    "con_sea_carrier",
-    "can_sch_descriptor",
+    "con_sea_can_sch_bytes",
     "hsh_digests",
     "hsh_txt_statements",
     "pin_pins",
@@ -40,8 +39,7 @@ _MODULES = (
     "imp_imperfection",
     "imp_log",
     "imp_replays",
-    "gat_gate",
-    "mrk_marking",
+    "gat_mrk_publishing",
     "clm_claims",
     "prv_privacy",
     "sig_log_attestations",

@@ -9,7 +9,7 @@ from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.terms.finding import Mismatch
 from ttsartifact.verifying.hinting import hint
-from ttsartifact.verifying.rules.can_sch_descriptor import names_of
+from ttsartifact.verifying.rules.con_sea_can_sch_bytes import names_of
 from ttsartifact.verifying.rules.pin_contents import locked_lines, normalised, scheme_of
 
 if TYPE_CHECKING:
