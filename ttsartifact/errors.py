@@ -120,6 +120,7 @@ class OutputExists(Refused):
     """The file at `where` is there already; a caller that means to replace it passes `replace=True`."""
 
     def __init__(self, message: str = "the output exists; pass replace=True to replace it", *, where: str = "") -> None:
+        """Say that `where` is there already; a process that is handed a copy gives the `message` back."""
         super().__init__(message, where=where)
 
 
