@@ -10,6 +10,7 @@ no pointer: comments are blocks of the encoder's, and a comment of ours could no
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from ttsartifact.container import capsule as capsules
 from ttsartifact.container import id3
 from ttsartifact.container.flac_frames import require_last_frame, stream_info
 from ttsartifact.container.limits import MAX_CAPSULE_BLOCK_BYTES, MAX_FLAC_BLOCKS
+from ttsartifact.container.riff import require_speakers
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, NotReadable, TooLarge
 
@@ -50,6 +52,9 @@ _LAST = 0x80
 _HEAD_BYTES = 8  # of a capsule block: the id, its number and how many there are, two bytes each
 _ROOM = MAX_CAPSULE_BLOCK_BYTES - _HEAD_BYTES
 _ID_BYTES, _POINT_BYTES = 4, 18
+_SPEAKERS = b"WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
+_MASK = re.compile(rb"0[xX]([0-9A-Fa-f]{1,16})")
+_MOST_SHOWN = 40
 _SHEET_BYTES, _TRACK_BYTES, _INDEX_BYTES = 396, 36, 12
 
 
@@ -311,7 +316,7 @@ def require_whole_blocks(source: Source, blocks: Sequence[Block]) -> None:
     No decoder is led past a block, or stops at one: libsndfile, SoX or FFmpeg do not open a file with a block that is
     not filled by what RFC 9639 section 8 puts in it, or read what follows for the rest of it (clause 3.10). Where the
     points of a seek table lead is not looked at: SoX leaves points to the first frame when it writes into a pipe, and a
-    decoder that seeks compares the number in the frame that it finds.
+    decoder that seeks compares the number in the frame that it finds. The speakers that comments name are asked too.
     """
     for block in blocks:
         end = _ENDS[block.type](source, block) if block.type in _ENDS else block.size
@@ -323,6 +328,27 @@ def require_whole_blocks(source: Source, blocks: Sequence[Block]) -> None:
             found=f"{block.size} bytes",
             expected=f"{end} bytes",
         )
+    channels = stream_info(source, blocks[0].offset - len(_MAGIC)).channels
+    for block in blocks:
+        if block.type == _COMMENT:
+            _require_speakers(source, block, channels)
+
+
+def _require_speakers(source: Source, block: Block, channels: int) -> None:
+    """Raise Damaged for a comment that names speakers as the mask of a WAV does, by the same rule."""
+    data = source.read_at(block.body, block.size)
+    at = 8 + int.from_bytes(data[:4], "little")
+    while at < len(data):
+        start, at = at + 4, at + 4 + int.from_bytes(data[at : at + 4], "little")
+        name, _, value = data[start:at].partition(b"=")
+        if name.upper() == _SPEAKERS:
+            place = block.body + start
+            if not (spelt := _MASK.fullmatch(value)):
+                found = value[:_MOST_SHOWN].decode("utf-8", "backslashreplace")
+                raise Damaged(
+                    "a mask of speakers is not a number", where=f"offset {place}", found=found, expected="0x..."
+                )
+            require_speakers(int(spelt[1], 16), channels, "a comment", place)
 
 
 def _id_end(_source: Source, block: Block) -> int:
