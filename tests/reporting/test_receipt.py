@@ -109,7 +109,7 @@ def test_a_file_with_another_part_is_not_the_receipts(tmp_path: Path, named: str
 )
 def test_another_line_is_no_receipt(line: str) -> None:
     """What is not a receipt is refused with what one looks like."""
-    with pytest.raises(ValueError, match="^not a receipt.*: expected `ttsa1 id=sha256:"):
+    with pytest.raises(ValueError, match=r"^not a receipt.*: expected `ttsa1 id=sha256:"):
         receipt.parse(line)
 
 

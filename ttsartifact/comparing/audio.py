@@ -90,7 +90,7 @@ class AudioComparison:
     aligned_snr_db: float | None = None
     mel_distance_db: float | None = None
     at_speech_rates: bool = True
-    """Whether both rates are ones at which lag and spectra are compared."""
+    """Whether lag and spectra are compared at both rates."""
 
     @property
     def differing_share(self) -> float | None:

@@ -20,7 +20,7 @@ from ttsartifact.container.flac_frames import require_last_frame, stream_info
 from ttsartifact.container.limits import MAX_CAPSULE_BLOCK_BYTES, MAX_FLAC_BLOCKS
 from ttsartifact.container.riff import require_speakers
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span
-from ttsartifact.errors import Damaged, NotAnArtifact, NotReadable, TooLarge
+from ttsartifact.errors import Damaged, NotAnArtifact, NotReadable, TooLarge, damaged_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +54,6 @@ _ROOM = MAX_CAPSULE_BLOCK_BYTES - _HEAD_BYTES
 _ID_BYTES, _POINT_BYTES = 4, 18
 _SPEAKERS = b"WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
 _MASK = re.compile(rb"0[xX]([0-9A-Fa-f]{1,16})")
-_MOST_SHOWN = 40
 _SHEET_BYTES, _TRACK_BYTES, _INDEX_BYTES = 396, 36, 12
 
 
@@ -316,7 +315,7 @@ def require_whole_blocks(source: Source, blocks: Sequence[Block]) -> None:
     No decoder is led past a block, or stops at one: libsndfile, SoX or FFmpeg do not open a file with a block that is
     not filled by what RFC 9639 section 8 puts in it, or read what follows for the rest of it (clause 3.10). Where the
     points of a seek table lead is not looked at: SoX leaves points to the first frame when it writes into a pipe, and a
-    decoder that seeks compares the number in the frame that it finds. The speakers that comments name are asked too.
+    decoder that seeks compares the number in the frame that it finds.
     """
     for block in blocks:
         end = _ENDS[block.type](source, block) if block.type in _ENDS else block.size
@@ -335,7 +334,7 @@ def require_whole_blocks(source: Source, blocks: Sequence[Block]) -> None:
 
 
 def _require_speakers(source: Source, block: Block, channels: int) -> None:
-    """Raise Damaged for a comment that names speakers as the mask of a WAV does, by the same rule."""
+    """Hold the speakers that a comment names to the rule of a WAV."""
     data = source.read_at(block.body, block.size)
     at = 8 + int.from_bytes(data[:4], "little")
     while at < len(data):
@@ -344,10 +343,7 @@ def _require_speakers(source: Source, block: Block, channels: int) -> None:
         if name.upper() == _SPEAKERS:
             place = block.body + start
             if not (spelt := _MASK.fullmatch(value)):
-                found = value[:_MOST_SHOWN].decode("utf-8", "backslashreplace")
-                raise Damaged(
-                    "a mask of speakers is not a number", where=f"offset {place}", found=found, expected="0x..."
-                )
+                raise damaged_at("a mask of speakers is not a number", place, value[:40].decode("latin-1"), "0x...")
             require_speakers(int(spelt[1], 16), channels, "a comment", place)
 
 

@@ -18,7 +18,7 @@ from ttsartifact.container import capsule as capsules
 from ttsartifact.container.id3 import tail_between
 from ttsartifact.container.limits import MAX_RIFF_CHUNKS, MAX_SMALL_CHUNK_BYTES
 from ttsartifact.container.source import Piece, Source, Span
-from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
+from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError, damaged_at
 
 __all__ = [
     "CAPSULE_ID",
@@ -505,15 +505,11 @@ def _extended_tag(body: bytes, offset: int, channels: int, bits: int) -> int:
 
 
 def require_speakers(mask: int, channels: int, named_by: str, offset: int) -> None:
-    """Raise Damaged for a mask of speakers by which some player leaves a channel out; 0 names none."""
+    """Raise Damaged for a mask of speakers by which some player leaves a channel out."""
     left_out = mask > _MIXED or (channels < 3 and mask & _LOW_FREQUENCY)
     if mask and (left_out or mask.bit_count() != channels):
-        raise Damaged(
-            f"the speakers that {named_by} names are not its channels",
-            where=f"offset {offset}",
-            found=f"mask {mask:#x}",
-            expected=f"0, or {channels} speakers that every player has",
-        )
+        what, wanted = f"the speakers that {named_by} names", f"0, or {channels} speakers that every player has"
+        raise damaged_at(f"{what} are not its channels", offset, f"mask {mask:#x}", wanted)
 
 
 def header(wave: WaveFormat, data_bytes: int) -> bytes:

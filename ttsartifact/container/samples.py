@@ -34,11 +34,11 @@ __all__ = [
 HIGHEST_RATE_HZ = 400_000
 _LOWEST_RATE_HZ = 4_000  # below, the filter of loudness has no stable form
 UNHEARD = f"at this rate; expected {_LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
-"""Why nothing was compared or measured of a sound whose rate is none of speech."""
+"""Where nothing is compared or measured."""
 
 
 def is_of_speech(rate_hz: int) -> bool:
-    """Return whether windows of so many milliseconds hold speech, in memory that has a bound."""
+    """Return whether windows of so many milliseconds hold speech, and fit into memory."""
     return _LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ
 
 

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Receipt", "ReceiptMismatch", "bare_differences", "differences", "of", "parse"]
 
 _DIGEST = r"sha256:[0-9a-f]{64}"
-# What a forum or a sentence makes of a line: marks before and behind it, and characters of no width anywhere.
+# Characters of no width, which forums put anywhere.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 _WITHIN = re.compile(r"[0-9A-Za-z].*[0-9A-Za-z]")
-_SHOWN = 12
 _STRANGE = re.compile(r"[^0-9A-Za-z:= -]")
 _ALONE = re.compile(rf"(?:ttsa1 )?(?:id=)?(?P<id>{_DIGEST})")
 _LINE = re.compile(
@@ -78,7 +77,7 @@ def parse(line: str) -> Receipt:
     found = _LINE.fullmatch(plain) or _ALONE.fullmatch(plain)
     if found is None:
         strange = _STRANGE.search(plain)
-        what = f"; it holds {ascii(strange[0])} behind {plain[: strange.start()][-_SHOWN:]!r}" if strange else ""
+        what = f"; it holds {strange[0]!a} behind {plain[: strange.start()][-12:]!r}" if strange else ""
         raise ValueError(
             f"not a receipt{what}: expected `ttsa1 id=sha256:... audio=sha256:... pcm=sha256:... run=... level=L1`"
         )

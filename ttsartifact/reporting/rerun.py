@@ -144,7 +144,7 @@ def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "agai
 
 
 def spectra_words(audio: AudioComparison) -> str:
-    """Return how far two spectra are apart, or why they were not compared; nothing of sounds without a window."""
+    """Return how far two spectra are apart, or why they were not compared."""
     if not audio.at_speech_rates:
         return f"not compared {UNHEARD}"
     return "" if audio.mel_distance_db is None else f"{audio.mel_distance_db:.2f} dB apart on the mel scale"

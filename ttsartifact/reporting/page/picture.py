@@ -117,7 +117,7 @@ def spectrogram(sound: Sound, media_s: NDArray[np.float64]) -> NDArray[np.float6
     """Return levels in dB of full scale as (ROWS, columns), the highest frequency first; NaN where nothing is played.
 
     A column is one Hann window of 32 ms around its second, so that an hour costs as much as a minute. A row holds the
-    loudest bin of its equal share of 0 Hz to half the sample rate. A rate beyond those of speech has a shorter window.
+    loudest bin of its equal share of 0 Hz to half the sample rate.
     """
     size = max(2 * ROWS, 1 << (int(min(sound.rate_hz, HIGHEST_RATE_HZ) * _WINDOW_S) | 1).bit_length() - 1)
     window = np.hanning(size)
