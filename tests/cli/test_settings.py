@@ -140,3 +140,22 @@ def test_a_pyproject_of_others_is_none_of_ours(
     (tmp_path / "ttsartifact.toml").write_text(IGNORED)
     _, report = reports(["verify", changed], capsys)
     assert report["settings"]["file"] == "../../ttsartifact.toml"
+
+
+def test_a_long_pyproject_of_others_is_passed_over(
+    changed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One longer than settings may be keeps nobody from verifying: the search goes on."""
+    (tmp_path / "a" / "pyproject.toml").write_text("# a lock of everything\n" * 60_000)
+    (tmp_path / "ttsartifact.toml").write_text(IGNORED)
+    _, report = reports(["verify", changed], capsys)
+    assert report["settings"]["file"] == "../../ttsartifact.toml"
+
+
+def test_a_deleted_folder_has_no_settings(changed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A shell may still be in it; the file to verify is elsewhere."""
+    (tmp_path / "ttsartifact.toml").write_text(IGNORED)
+    (tmp_path / "a" / "b").rmdir()
+    _, report = reports(["verify", changed], capsys)
+    assert "settings" not in report
+    assert outcome_of(report, "HSH02") == "fail"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import kit
@@ -18,6 +19,7 @@ from ttsartifact.comparing.timing import compare_timing
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting.rerun import audio_lines
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -212,3 +214,19 @@ def test_sounds_that_fade_alike_are_not_moved(sign: int) -> None:
         return sound(8000 * np.exp(sign * (t_s - 1.5) / 2) * np.sin(2 * np.pi * 500 * t_s), rate_hz=rate_hz)
 
     assert compare_pcm(fading(16_000), fading(8_000)).lag_ns == 0
+
+
+@pytest.mark.parametrize("rate_hz", [1, 2, 20, 49, 399, 3_999, 400_001, 100_000_000, 4_294_967_295])
+def test_at_no_rate_of_speech_only_samples_are_compared(rate_hz: int) -> None:
+    """A header may state any rate: no window of it is as long as the file asks for, and the report says so."""
+    heard = noise(60_000) // 2 * 2
+    tracemalloc.start()
+    alike = compare_pcm(sound(heard, rate_hz=rate_hz), sound(heard / 2, rate_hz=rate_hz))
+    other = compare_pcm(sound(heard, rate_hz=rate_hz), sound(heard))
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 16 << 20
+    assert alike.snr_db == pytest.approx(6.02, abs=0.01)
+    for found in (alike, other):
+        assert (found.lag_ns, found.mel_distance_db) == (None, None)
+        assert list(audio_lines(found))[-1] == "  spectra   not compared at this rate; expected 4000 to 400000 Hz"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import encoded
@@ -150,6 +150,36 @@ def test_a_capsule_in_another_place_is_still_taken_out() -> None:
     assert stripped(moved) == bare
     (found,) = flac.misframed(BytesSource(moved), walked, "")
     assert found.offset == walked.ours[0].offset
+
+
+MASK = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
+NOT_ITS_CHANNELS = "the speakers that a comment names are not its channels: found mask "
+
+
+@pytest.mark.parametrize(
+    ("channels", "words", "refused"),
+    [
+        (1, ["TITLE=a", f"{MASK}=0x4"], None),
+        (2, [f"{MASK}=0x0"], None),
+        (2, [f"{MASK}=0x0003"], None),
+        (6, [f"{MASK}=0x3F"], None),
+        (6, [f"{MASK}=0x60F"], None),
+        (8, [f"{MASK}=0x63F"], None),
+        (1, [f"{MASK}=0x3"], NOT_ITS_CHANNELS + "0x3, expected 0, or 1 speakers that every player has (at offset 63)"),
+        (2, ["TITLE=a", f"{MASK}=0xC"], NOT_ITS_CHANNELS + "0xc, "),
+        (2, [f"{MASK.lower()}=0X804"], NOT_ITS_CHANNELS + "0x804, "),
+        (2, [f"{MASK}=0x3", f"{MASK}=0x5000"], NOT_ITS_CHANNELS + "0x5000, "),
+        (2, [f"{MASK}=12"], "a mask of speakers is not a number: found 12, expected 0x... (at offset 63)"),
+        (2, [f"{MASK}=0x3;0xC"], "a mask of speakers is not a number: found 0x3;0xC, "),
+    ],
+)
+def test_speakers_that_a_comment_names_are_those_of_a_wav(channels: int, words: list[str], refused: str | None) -> None:
+    """3.1: FFmpeg and flac take such a comment for the mask of a WAV, and leave out what it leads astray."""
+    (info, *_), audio = encoded.blocks_of(encoded.flac(channels=channels))
+    source = BytesSource(encoded.flac_of([info, encoded.comment(*words)], audio))
+    with nullcontext() if refused is None else pytest.raises(Damaged) as caught:
+        flac.require_whole_blocks(source, flac.walk(source).blocks)
+    assert refused is None or str(caught.value).startswith(refused)
 
 
 def block(kind: int, size: int) -> bytes:

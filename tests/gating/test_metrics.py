@@ -302,3 +302,10 @@ def test_the_channels_of_role_output_are_measured():
     assert measured(both, audio=audio | {"roles": roles}).value("peak") == -12_041
     assert measured(both, audio=audio | {"roles": []}).value("peak") == -6_021
     assert measured(both, audio=audio | {"roles": [{"role": "reference"}] * 2}).value("peak") == -6_021
+
+
+@pytest.mark.parametrize("rate_hz", [1, 2_000, 3_999, 400_001, 4_294_967_295])
+def test_a_rate_that_is_none_of_speech_has_no_loudness(rate_hz):
+    """The filters have no stable form below, and above a response as long as the file asks for."""
+    with pytest.raises(ValueError, match="loudness is not measured at this rate; expected 4000 to 400000 Hz"):
+        integrated(np.ones((100, 1)), rate_hz)

@@ -451,3 +451,14 @@ def test_a_document_may_have_so_many_bytes(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(measure, "_LIMIT_BYTES", len(data) - 1)
     with pytest.raises(measure.Refused, match="the file of measurements is too long"):
         load_measurements([tmp_path / "m.json"])
+
+
+@pytest.mark.parametrize("rate_hz", [1, 20, 3_999, 400_001, 4_294_967_295])
+def test_of_a_rate_that_is_none_of_speech_only_the_length_is_measured(rate_hz: int) -> None:
+    """A header may state any rate, and windows of it would hold nothing, or more than memory does."""
+    names = ["duration", "loudness", "pauses", "pitch"]
+    found = measure_samples(tone(1.0), rate_hz, names, "a")
+    assert found.values == {"duration": metric_named("duration").on_grid(16_000_000 / rate_hz)} | dict.fromkeys(
+        names[1:]
+    )
+    assert found.lacks == dict.fromkeys(names[1:], "it is not measured at this rate; expected 4000 to 400000 Hz")

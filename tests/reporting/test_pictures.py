@@ -6,6 +6,7 @@ import io
 import math
 import struct
 import sys
+import tracemalloc
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -328,3 +329,17 @@ def test_an_alignment_is_drawn_as_kept(name: str, tmp_path: Path, monkeypatch: p
     draw_alignment(align(run, log, wanted), tmp_path / "a.png")
     ((figure, given),) = found
     assert_kept(f"figures/align-{name}.txt", "\n".join([*described(figure), f"saved {given}"]))
+
+
+@pytest.mark.parametrize("rate_hz", [1, 2, 5, 20, 31, 100_000_000, 4_294_967_295])
+def test_a_sound_at_any_rate_is_drawn_in_little_memory(rate_hz: int) -> None:
+    """A header may state any rate, and a window is never longer than one of the fastest speech."""
+    heard = sound(8000 * np.sin(np.arange(60_000)), rate_hz)
+    middles = (np.arange(8) + 0.5) * heard.frames / rate_hz / 8
+    tracemalloc.start()
+    levels, pitch = picture.spectrogram(heard, middles), picture.fundamental(heard, middles)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 4 << 20
+    assert np.nanmax(levels) == pytest.approx(20 * np.log10(8000 / 32768), abs=1.5)
+    assert np.isnan(pitch).all()

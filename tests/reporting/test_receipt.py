@@ -28,11 +28,32 @@ def test_a_receipt_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert receipt.parse(f"  {written}\n".replace(" ", "  ")) == written
 
 
-@pytest.mark.parametrize("spelled", ["> {}", ">> {}\n", "\u201c{}\u201d", "`{}`", "  '{}' ", "\u00ab{}\u00bb"])
+@pytest.mark.parametrize("spelled", [
+    "> {}", ">> {}\n", "\u201c{}\u201d", "`{}`", "  '{}' ", "\u00ab{}\u00bb", "{}.", "({}).", "[{}],", "<{}>;",
+    "\u200b{}\ufeff", "- {}", "**{}**!", "\u300c{}\u300d\u3002", "\u3000{}\u2026",
+])  # fmt: skip
 def test_what_a_forum_does_to_a_line_is_undone(spelled: str, tmp_path: Path) -> None:
-    """Quotation marks of every kind around it are not part of it."""
+    """Marks of every kind around it are not part of it, nor is what has no width within it."""
     written = receipt.of(open_artifact(kit.artifact(tmp_path)).descriptor)
     assert receipt.parse(spelled.format(written)) == written
+    assert receipt.parse(spelled.format(written.id)).id == written.id
+    assert receipt.parse(spelled.format(str(written).replace(" audio", "\u200b \u00a0audio"))) == written
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ttsa1 id=sha256:00, audio=sha256:00", "; it holds ',' behind 'id=sha256:00'"),
+        ("ttsa1 id\uff1dsha256:00", r"; it holds '\uff1d' behind 'ttsa1 id'"),
+        ("ttsa1\x1b[31m", r"; it holds '\x1b' behind 'ttsa1'"),
+        ("ttsa1 id=sha256:00", ""),
+    ],
+)
+def test_a_character_that_no_receipt_has_is_named(line: str, told: str) -> None:
+    """A reader sees which one to take out."""
+    with pytest.raises(ValueError, match="expected `ttsa1 id=") as caught:
+        receipt.parse(line)
+    assert str(caught.value).startswith(f"not a receipt{told}: expected ")
 
 
 @pytest.mark.parametrize("spelled", ["{}", "id={}", "ttsa1 id={}", "> ttsa1 id={}"])
@@ -88,7 +109,7 @@ def test_a_file_with_another_part_is_not_the_receipts(tmp_path: Path, named: str
 )
 def test_another_line_is_no_receipt(line: str) -> None:
     """What is not a receipt is refused with what one looks like."""
-    with pytest.raises(ValueError, match="not a receipt: expected `ttsa1 id=sha256:"):
+    with pytest.raises(ValueError, match=r"^not a receipt.*: expected `ttsa1 id=sha256:"):
         receipt.parse(line)
 
 

@@ -105,7 +105,10 @@ def ignored(entries: dict[str, str], where: str) -> dict[str, str]:
 
 def _candidates() -> Iterator[tuple[str, bool]]:
     """Yield the files that may hold settings, the nearest first, and whether others write in them too."""
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except OSError:  # the folder was deleted: no file is in it, and none is known above it
+        return
     while True:
         for name in (_OWN, _SHARED):
             path = os.path.join(folder, name)
@@ -125,12 +128,12 @@ def _bytes_of(path: str) -> bytes:
 
 def _mentions_us(path: str) -> bool:
     """Return whether it can hold our table, without the cost of parsing it: most of these files do not."""
-    from ttsartifact.errors import Unavailable
+    from ttsartifact.errors import TtsArtifactError
 
     try:
         keys = _bytes_of(path).translate(None, b" \t\"'")
         return _TABLE in keys and any(way in keys for way in _WAYS)
-    except Unavailable:  # no handle is left: the file to verify cannot be opened either, and its report says so
+    except TtsArtifactError:  # too long, or it cannot be read: a file of others must not keep anybody from verifying
         return False
 
 

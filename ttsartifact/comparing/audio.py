@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import BLOCK_FRAMES, Sound, sound_of
+from ttsartifact.container.samples import is_of_speech
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,8 @@ class AudioComparison:
     """The same as a time; of two rates, that of their loudness."""
     aligned_snr_db: float | None = None
     mel_distance_db: float | None = None
+    at_speech_rates: bool = True
+    """Whether lag and spectra are compared at both rates."""
 
     @property
     def differing_share(self) -> float | None:
@@ -176,12 +179,13 @@ def compare_pcm(
         "format_a": a.format_name,
         "format_b": b.format_name,
         "encoded_equal": encoded_equal,
+        "at_speech_rates": is_of_speech(a.rate_hz) and is_of_speech(b.rate_hz),
     }
     if encoded_equal or (a.format_name == b.format_name and a.digest is not None and a.digest == b.digest):
         return AudioComparison(**facts, pcm_equal=True)
     if a.channels != b.channels or a.rate_hz != b.rate_hz:
         # No sample of one stands for a sample of the other; only what they sound like can be compared.
-        if not min(a.frames, b.frames):
+        if not (facts["at_speech_rates"] and min(a.frames, b.frames)):
             return AudioComparison(**facts, pcm_equal=False)
         lag_ns = _loudness_lag_ns(a, b)
         return AudioComparison(**facts, pcm_equal=False, lag_ns=lag_ns, mel_distance_db=_mel(a, b, lag_ns))
@@ -192,7 +196,7 @@ def compare_pcm(
     if divergence is None:
         return AudioComparison(**facts, pcm_equal=True)
     found = AudioComparison(**facts, pcm_equal=False, divergence=divergence)
-    if found.within() or found.silence_frames is not None:
+    if found.within() or found.silence_frames is not None or not found.at_speech_rates:
         return found
     lag = _best_lag(a, b)
     lag_ns = lag * _NS // a.rate_hz

@@ -10,6 +10,7 @@ no pointer: comments are blocks of the encoder's, and a comment of ours could no
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,9 @@ from ttsartifact.container import capsule as capsules
 from ttsartifact.container import id3
 from ttsartifact.container.flac_frames import require_last_frame, stream_info
 from ttsartifact.container.limits import MAX_CAPSULE_BLOCK_BYTES, MAX_FLAC_BLOCKS
+from ttsartifact.container.riff import require_speakers
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span
-from ttsartifact.errors import Damaged, NotAnArtifact, NotReadable, TooLarge
+from ttsartifact.errors import Damaged, NotAnArtifact, NotReadable, TooLarge, damaged_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +52,8 @@ _LAST = 0x80
 _HEAD_BYTES = 8  # of a capsule block: the id, its number and how many there are, two bytes each
 _ROOM = MAX_CAPSULE_BLOCK_BYTES - _HEAD_BYTES
 _ID_BYTES, _POINT_BYTES = 4, 18
+_SPEAKERS = b"WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
+_MASK = re.compile(rb"0[xX]([0-9A-Fa-f]{1,16})")
 _SHEET_BYTES, _TRACK_BYTES, _INDEX_BYTES = 396, 36, 12
 
 
@@ -323,6 +327,24 @@ def require_whole_blocks(source: Source, blocks: Sequence[Block]) -> None:
             found=f"{block.size} bytes",
             expected=f"{end} bytes",
         )
+    channels = stream_info(source, blocks[0].offset - len(_MAGIC)).channels
+    for block in blocks:
+        if block.type == _COMMENT:
+            _require_speakers(source, block, channels)
+
+
+def _require_speakers(source: Source, block: Block, channels: int) -> None:
+    """Hold the speakers that a comment names to the rule of a WAV."""
+    data = source.read_at(block.body, block.size)
+    at = 8 + int.from_bytes(data[:4], "little")
+    while at < len(data):
+        start, at = at + 4, at + 4 + int.from_bytes(data[at : at + 4], "little")
+        name, _, value = data[start:at].partition(b"=")
+        if name.upper() == _SPEAKERS:
+            place = block.body + start
+            if not (spelt := _MASK.fullmatch(value)):
+                raise damaged_at("a mask of speakers is not a number", place, value[:40].decode("latin-1"), "0x...")
+            require_speakers(int(spelt[1], 16), channels, "a comment", place)
 
 
 def _id_end(_source: Source, block: Block) -> int:

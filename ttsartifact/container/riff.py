@@ -18,7 +18,7 @@ from ttsartifact.container import capsule as capsules
 from ttsartifact.container.id3 import tail_between
 from ttsartifact.container.limits import MAX_RIFF_CHUNKS, MAX_SMALL_CHUNK_BYTES
 from ttsartifact.container.source import Piece, Source, Span
-from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
+from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError, damaged_at
 
 __all__ = [
     "CAPSULE_ID",
@@ -34,6 +34,7 @@ __all__ = [
     "misframed",
     "pointer_chunk",
     "recognise",
+    "require_speakers",
     "settled",
     "walk",
 ]
@@ -95,6 +96,7 @@ _CUE_BYTES, _POINT_BYTES = 4, 24  # and so many of a chunk cue as its points nee
 _ACID_BYTES = 24  # libsndfile reads so many of a chunk acid, however long it is
 _MISREAD_CHUNKS = 4096  # as which a player may read what follows an odd chunk: eight zeros are one
 _LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
+_MIXED = 0x7FF  # front, back and side: FFmpeg leaves out every other one when it mixes for two speakers
 _NO_SAMPLES = "the WAV has no samples"
 
 
@@ -498,14 +500,16 @@ def _extended_tag(body: bytes, offset: int, channels: int, bits: int) -> int:
             found=f"{valid} valid bits in samples of {bits}",
             expected=f"0, or {fewest} to {bits}" if fewest < bits else f"0 or {bits}",
         )
-    if speakers and (speakers.bit_count() != channels or (channels < 3 and speakers & _LOW_FREQUENCY)):
-        raise Damaged(
-            "the speakers that fmt names are not its channels",
-            where=f"offset {offset + 20}",
-            found=f"mask {speakers:#x}",
-            expected=f"0, or {channels} speakers that every player has",
-        )
+    require_speakers(speakers, channels, "fmt", offset + 20)
     return int(tag)
+
+
+def require_speakers(mask: int, channels: int, named_by: str, offset: int) -> None:
+    """Raise Damaged for a mask of speakers by which some player leaves a channel out."""
+    left_out = mask > _MIXED or (channels < 3 and mask & _LOW_FREQUENCY)
+    if mask and (left_out or mask.bit_count() != channels):
+        what, wanted = f"the speakers that {named_by} names", f"0, or {channels} speakers that every player has"
+        raise damaged_at(f"{what} are not its channels", offset, f"mask {mask:#x}", wanted)
 
 
 def header(wave: WaveFormat, data_bytes: int) -> bytes:

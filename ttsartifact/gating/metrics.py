@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import floor, log10, pi, tan
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container.samples import UNHEARD, is_of_speech
 from ttsartifact.formulas.logs import stalls
 from ttsartifact.terms.descriptor import absent
 
@@ -50,10 +51,13 @@ def biquads(rate_hz: int) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], 
 def integrated(samples: NDArray[np.float64], rate_hz: int) -> float | None:
     """Return the loudness in LUFS of (frames, channels) within ±1; None where no block of 400 ms passes the gates.
 
-    Raises ValueError for more than two channels, whose weights follow from positions that are not stated.
+    Raises ValueError for more than two channels, whose weights follow from positions that are not stated, and for a
+    rate that is none of speech.
     """
     import numpy as np
 
+    if not is_of_speech(rate_hz):
+        raise ValueError(f"loudness is not measured {UNHEARD}")
     if samples.shape[1] > _MOST_CHANNELS:
         raise ValueError("loudness is defined here for one or two channels")
     power = sum(_weighted(samples[:, place], rate_hz) ** 2 for place in range(samples.shape[1]))

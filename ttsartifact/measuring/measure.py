@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of, sound_of_clip
+from ttsartifact.container.samples import UNHEARD, is_of_speech
 from ttsartifact.container.schemas import fault_of, validator, why
 from ttsartifact.container.source import own_bytes
 from ttsartifact.errors import Refused, TtsArtifactError, Unavailable
@@ -130,8 +131,7 @@ def _measure_sound(
         phones, tool = others.phones_of(artifact.artifact_id)
         pins += [tool] if tool else []
         for name in wanted:
-            found.values[name] = None
-            found.lacks[name] = "no phones of it were given"
+            found.put(name, None, "no phones of it were given")
             if phones:
                 _measure_phones(name, phones, rate_hz, contour, found)
     return pins
@@ -144,6 +144,10 @@ def _of_samples(
 
     if "duration" in names:
         found.put("duration", 1000 * len(samples) / rate_hz)
+    if not is_of_speech(rate_hz):
+        for name in ({"loudness"} | _SPOKEN | _PITCHED) & set(names):
+            found.put(name, None, f"it is not measured {UNHEARD}")
+        return None
     if "loudness" in names:
         loudness = integrated(samples[:, None], rate_hz)
         found.put("loudness", loudness, "no block of 400 ms passes the gates of BS.1770")
@@ -189,8 +193,9 @@ def _measure_phones(
     metric = metric_named(name)
     if name == "phone_duration":
         found.values[name] = tuple(metric.on_grid(1000 * count / rate_hz) for _, _, count in phones)
+    elif contour is None:
+        found.put(name, None, f"it is not measured {UNHEARD}")
     else:
-        assert contour is not None
         parts = [contour.between(start / rate_hz, (start + count) / rate_hz) for _, start, count in phones]
         found.values[name] = tuple(metric.on_grid(float(np.median(part))) for part in parts if len(part)) or None
     if found.values[name] is not None:

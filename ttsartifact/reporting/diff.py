@@ -11,7 +11,16 @@ from ttsartifact.formulas.conditions import and_more
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
-from ttsartifact.reporting.rerun import DIFFERENT, EQUAL, audio_lines, effect, likeness, lookalikes, value_words
+from ttsartifact.reporting.rerun import (
+    DIFFERENT,
+    EQUAL,
+    audio_lines,
+    effect,
+    likeness,
+    lookalikes,
+    spectra_words,
+    value_words,
+)
 from ttsartifact.reporting.tables import row
 from ttsartifact.reporting.terminal import safe
 
@@ -76,7 +85,7 @@ def _how_far(audio: AudioComparison) -> str:
     lag = ", aligned" if audio.lag_frames else ""
     snr = audio.aligned_snr_db if lag else audio.snr_db
     found = [f"SNR {snr:.1f} dB{lag}"] if snr is not None else []
-    found += [f"{audio.mel_distance_db:.2f} dB apart on the mel scale"] if audio.mel_distance_db is not None else []
+    found += [spectra] if (spectra := spectra_words(audio)) else []
     return ", ".join(["different samples", *found])
 
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Receipt", "ReceiptMismatch", "bare_differences", "differences", "of", "parse"]
 
 _DIGEST = r"sha256:[0-9a-f]{64}"
-# What a forum makes of a line: a quotation's mark before it, curly quotes or a code span around it.
-_NOISE = "> \t\u00a0\"'`\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb"
+# Characters of no width, which forums put anywhere.
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
+_WITHIN = re.compile(r"[0-9A-Za-z].*[0-9A-Za-z]")
+_STRANGE = re.compile(r"[^0-9A-Za-z:= -]")
 _ALONE = re.compile(rf"(?:ttsa1 )?(?:id=)?(?P<id>{_DIGEST})")
 _LINE = re.compile(
     rf"ttsa1 id=(?P<id>{_DIGEST}) audio=(?P<audio>{_DIGEST}) pcm=(?P<pcm>{_DIGEST}|-) "
@@ -68,13 +70,16 @@ def of(descriptor: Descriptor) -> Receipt:
 def parse(line: str) -> Receipt:
     """Return the receipt that `line` spells; raises ValueError with what a receipt looks like for another line.
 
-    A quotation's mark, quotes around it, its id alone or a bare `sha256:...` are taken too.
+    Quotes, brackets and a sentence's marks around it, its id alone or a bare `sha256:...` are taken too.
     """
-    plain = " ".join(line.replace("\u00a0", " ").strip(f"{_NOISE}\n\r").split())
+    within = _WITHIN.search(" ".join(line.translate(_INVISIBLE).split()))
+    plain = within[0] if within else ""
     found = _LINE.fullmatch(plain) or _ALONE.fullmatch(plain)
     if found is None:
+        strange = _STRANGE.search(plain)
+        what = f"; it holds {strange[0]!a} behind {plain[: strange.start()][-12:]!r}" if strange else ""
         raise ValueError(
-            "not a receipt: expected `ttsa1 id=sha256:... audio=sha256:... pcm=sha256:... run=... level=L1`"
+            f"not a receipt{what}: expected `ttsa1 id=sha256:... audio=sha256:... pcm=sha256:... run=... level=L1`"
         )
     return Receipt(**found.groupdict())
 

@@ -9,6 +9,7 @@ import shlex
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from ttsartifact.container.samples import UNHEARD
 from ttsartifact.formulas.conditions import and_more, condition_words, member_words
 from ttsartifact.reporting.phrases import Paint, seconds
 from ttsartifact.reporting.terminal import safe
@@ -33,6 +34,7 @@ __all__ = [
     "lookalikes",
     "plan_lines",
     "rerun_lines",
+    "spectra_words",
     "value_words",
 ]
 
@@ -137,8 +139,15 @@ def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "agai
         yield f"  apart     {share}, at most {audio.max_difference_lsb:g} LSB, SNR {_decibel(audio.snr_db)}"
     if audio.lag_ns:
         yield f"  aligned   {_lag(audio, *(name.removeprefix('in ') for name in names))}"
-    if audio.mel_distance_db is not None:
-        yield f"  spectra   {audio.mel_distance_db:.2f} dB apart on the mel scale"
+    if spectra := spectra_words(audio):
+        yield f"  spectra   {spectra}"
+
+
+def spectra_words(audio: AudioComparison) -> str:
+    """Return how far two spectra are apart, or why they were not compared."""
+    if not audio.at_speech_rates:
+        return f"not compared {UNHEARD}"
+    return "" if audio.mel_distance_db is None else f"{audio.mel_distance_db:.2f} dB apart on the mel scale"
 
 
 def _more_frames(audio: AudioComparison) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ttsartifact.container.samples import HIGHEST_RATE_HZ
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -117,7 +119,7 @@ def spectrogram(sound: Sound, media_s: NDArray[np.float64]) -> NDArray[np.float6
     A column is one Hann window of 32 ms around its second, so that an hour costs as much as a minute. A row holds the
     loudest bin of its equal share of 0 Hz to half the sample rate.
     """
-    size = max(2 * ROWS, 1 << int(sound.rate_hz * _WINDOW_S).bit_length() - 1)
+    size = max(2 * ROWS, 1 << (int(min(sound.rate_hz, HIGHEST_RATE_HZ) * _WINDOW_S) | 1).bit_length() - 1)
     window = np.hanning(size)
     levels = np.full((ROWS, len(media_s)), np.nan)
     for column in np.flatnonzero(~np.isnan(media_s)):
@@ -142,7 +144,7 @@ def fundamental(sound: Sound, media_s: NDArray[np.float64]) -> NDArray[np.float6
     size = int(sound.rate_hz * _F0_PERIODS / LOWEST_F0_HZ)
     shortest, longest = int(sound.rate_hz / HIGHEST_F0_HZ), int(sound.rate_hz / LOWEST_F0_HZ)
     found = np.full(len(media_s), np.nan)
-    if shortest < 2:
+    if shortest < 2 or sound.rate_hz > HIGHEST_RATE_HZ:
         return found  # a rate at which no voice was sampled
     for column in np.flatnonzero(~np.isnan(media_s)):
         start = int(media_s[column] * sound.rate_hz) - size // 2
