@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -502,12 +503,36 @@ def test_programs_of_this_system_reach_l3(tmp_path: Path, argv: list[str], optio
     holds(tmp_path / "a.tts.wav")
 
 
-def test_a_shell_without_a_known_engine_is_said(tmp_path: Path) -> None:
-    """The engine of `sh -c` is whatever the shell runs; recorded as the shell, it is bound to nothing."""
+@pytest.mark.parametrize(
+    ("argv", "engine", "starter"),
+    [
+        ("sh -c 'cat s.wav'", None, "sh"),
+        ("env LANG=C cat s.wav", None, "env"),
+        ("nice -n 1 sh -c 'cat s.wav'", None, "nice"),
+        ("sh -c 'espeak-ng --stdout -v de Hi || cat s.wav'", None, "sh"),
+        ("sh -c 'espeak-ng --stdout -v de Hi; if false; then flite Hi; fi'", None, "sh"),
+        ("timeout -k 5 60 espeak-ng --stdout -v de Hi", "espeak-ng", None),
+        ("sh -c 'env X=1 nice espeak-ng --stdout -v de Hi'", "espeak-ng", None),
+        ("env sh -c 'espeak-ng --stdout -v de Hi'", "espeak-ng", None),
+    ],
+)
+def test_the_engine_is_never_the_program_that_starts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: str, engine: str | None, starter: str | None
+) -> None:
+    """It is a known one behind that program, with its voice and model; else none is stated, and that is said."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "s.wav").write_bytes(kit.wav())
     words: list[str] = []
-    said(shell(f"cat {tmp_path}/s.wav"), tmp_path / "a.tts.wav", say=words.append)
-    assert "the engine is recorded as the shell that runs it; record the program itself, or say" in words[0]
+    out = tmp_path / "a.tts.wav"
+    run = said(shlex.split(argv), out, say=words.append, text_on_stdin=True).descriptor
+    assert (run.known("/pins/engine") or {"name": None})["name"] == engine
+    assert (run.known("/pins/model") is None) is (engine is None)
+    assert (run.known("/generation/params") or {}).get("voice") == (engine and "de")
+    assert [line for line in words if "engine is not recorded" in line] == [
+        f"the engine is not recorded: what {starter} starts is not known; record the program itself, or say "
+        "--engine NAME@VERSION"
+        for _ in range(starter is not None)
+    ]
 
 
 @pytest.mark.parametrize(
