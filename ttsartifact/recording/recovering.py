@@ -24,7 +24,7 @@ from ttsartifact.errors import CommandFailed, NotAnArtifact, Refused, TtsArtifac
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording.drafting import Delivery, assembled, lock_of, lock_section, tool
 from ttsartifact.recording.ordering import StatedPcmFormat
-from ttsartifact.recording.pcm_stream import dropped, require_samples
+from ttsartifact.recording.pcm_stream import dropped, refuse_text_behind, require_samples
 from ttsartifact.recording.pins import file_digest
 from ttsartifact.recording.repairing import rebuilt, streamed
 from ttsartifact.recording.run import JOURNAL_FORMAT, Logs, Moments
@@ -380,6 +380,7 @@ def _audio(run: _Journalled, delivered: Source) -> Source:
         found = streamed(delivered)
         if found is None:
             return delivered
+        found.refuse_text(delivered, run.file)
         run.mended.append(found.words)
         if found.byte_rate is not None:
             place, right = found.byte_rate.place, found.byte_rate.right.to_bytes(4, "little")
@@ -412,6 +413,8 @@ def _audio(run: _Journalled, delivered: Source) -> Source:
 
 def _as_one(run: _Journalled, delivered: Source, waves: Waves, note: str | None) -> Source:
     """Return one WAV of the samples of several, or of one that is cut."""
+    end = min(waves.spans[-1][1] + waves.left_over, delivered.size)
+    refuse_text_behind(delivered, end, run.file, sample_bytes=waves.format.bit_depth // 8)
     run.mended += [note] if note else []
     if not waves.sample_bytes:
         raise CommandFailed("the WAV has no samples", where=run.file, expected="at least one frame")
