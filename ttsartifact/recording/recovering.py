@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -193,19 +194,35 @@ def _draft(run: _Journalled, wave: riff.Riff | None) -> Draft:
 
 def tell_kept(run: Run, path: str, what: str) -> None:
     """Say where `what` is kept of a run that failed, and whether `recover` can make an artifact of it."""
-    journal, words = run.journal.path, _quoted(run.journal.path)
+    journal, words, target = run.journal.path, _quoted(run.journal.path), run.out
     run.journal.write("kept as", size=os.path.getsize(path), digest=file_digest(path))
     try:
         with _playable(_read(journal), journal) as audio:
             codec = judge([Span(audio, 0, audio.size)]).codec
-        if carrier_of(run.out) not in {codec, "parquet"}:  # the name of the output is one of another carrier
-            words += f" -o {_quoted(os.path.splitext(run.out)[0])}.{codec if codec in CARRIERS else 'parquet'}"
-        made = f"`ttsa recover {words}` makes an artifact of it"
+        if carrier_of(target) not in {codec, "parquet"}:  # the name of the output is one of another carrier
+            target = f"{os.path.splitext(target)[0]}.{codec if codec in CARRIERS else 'parquet'}"
+        made = f"`ttsa recover {words}{_to_free(target, run)}` makes an artifact of it"
     except (OSError, TtsArtifactError) as error:
         made = f"its times are in {words}"
         if isinstance(error, CommandFailed) and error.expected == _PCM:
-            made = f"if they are raw samples, `ttsa recover {words} --pcm FORMAT` makes an artifact of them"
+            to = _to_free(target, run)
+            made = f"if they are raw samples, `ttsa recover {words}{to} --pcm FORMAT` makes an artifact of them"
     run.say(f"{what} is kept in {_quoted(path)}, and {made}")
+
+
+def _to_free(target: str, run: Run) -> str:
+    """Return the option that names `target`, if a recovery does not write there of itself.
+
+    Where that is taken, or another recording of the same name began before, it is a name that no other is told to take.
+    """
+    mark = re.search(r"\.(\d+)\.journal\.jsonl$", run.journal.path)
+    name, ending = os.path.splitext(target)
+    stem, number = name.removesuffix(".tts"), mark[1] if mark else "1"
+    is_taken = mark is not None
+    while is_taken or os.path.lexists(target):
+        stem, is_taken = f"{stem}-{number}", False
+        target = f"{stem}{'.tts' * name.endswith('.tts')}{ending}"
+    return "" if target == run.out else f" -o {_quoted(target)}"
 
 
 def _quoted(path: str) -> str:

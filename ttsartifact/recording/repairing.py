@@ -122,8 +122,9 @@ def rebuilt(audio: Source, where: str, *, may_be_cut: bool) -> tuple[Waves, str 
         is_cut = start + waves.declared > audio.size or _may_be_riff(audio, start + waves.declared)
         return (waves, waves.dropped) if may_be_cut and is_cut else None
     found = streamed(audio)
-    is_whole = found is None or found.only_rate
-    actual = end + waves.left_over - start if is_whole else found.actual + found.left_over
+    actual = end + waves.left_over - start
+    if found is not None and not found.only_rate:
+        actual = found.actual + found.left_over
     if end + waves.left_over == audio.size:
         if not (actual % waves.format.frame_bytes or waves.is_doubtful):
             return None
