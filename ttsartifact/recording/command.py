@@ -30,7 +30,7 @@ from ttsartifact.recording.repairing import repaired
 from ttsartifact.recording.run import CTRL_C, Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
 from ttsartifact.recording.statements import embeddable, require_sound, run_facts, spelled_out
-from ttsartifact.terms.descriptor import absent, is_absent
+from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -135,7 +135,7 @@ def record_command(
     recording.run = Run(
         out, sensor=sensor, clock=clock, period_ns=period_ns, replace=replace, say=say, sync_burst=sync_burst
     )
-    if is_absent(kept := embeddable(order.text)) and not stated.get("withhold_text"):
+    if isinstance(kept := embeddable(order.text), dict) and not stated.get("withhold_text"):
         recording.run.say(f"the text is recorded by its digest alone ({kept['detail']}): a rerun needs --text-file")
     return recording.made(repeat=repeat, replace=replace, load=(waiting, running))
 
