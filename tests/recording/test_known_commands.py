@@ -257,7 +257,7 @@ def test_a_voice_that_is_not_found_is_not_pinned(place: Path) -> None:
         (["sh", "-c", "piper -m v.onnx; while [ $? = 1 ]; do true; done"], False),
         (["env", "-i", "-u", "X", "LANG=C", "espeak-ng", "hi"], True),
         (["env", "PATH=/opt", "espeak-ng", "hi"], False),
-        (["timeout", "-k", "3", "--signal", "KILL", "5", "stdbuf", "-o0", "espeak-ng", "hi"], True),
+        (["timeout", "-k", "3", "-s", "KILL", "5", "stdbuf", "-o0", "espeak-ng", "hi"], True),
         (["taskset", "-c", "0", "chrt", "-f", "10", "ionice", "-c", "2", "espeak-ng", "hi"], True),
         (["sudo", "-u", "me", "nohup", "setsid", "unshare", "-n", "time", "-p", "espeak-ng", "hi"], True),
         (["sudo", "-u", "espeak-ng", "other"], False),

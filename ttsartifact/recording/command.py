@@ -279,8 +279,8 @@ class _Recording:
         facts: Stated = {"engine": engine}
         if is_hidden and "engine" not in self._stated:
             self.run.say(
-                f"the engine is not recorded: what {os.path.basename(argv[0])} starts is not known; record the "
-                "program itself, or say --engine NAME@VERSION"
+                f"the engine is not recorded: what {os.path.basename(argv[0])} starts is not known; "
+                "record the program itself, or say --engine NAME@VERSION"
             )
         if self._known is not None:
             # Only now: a voice that was read before the run would be in memory when the engine loads it.

@@ -39,34 +39,25 @@ _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 _STARTERS: dict[str, str | None] = {
     name: form
     for names, form in (
-        (
-            "apptainer arch busybox bwrap chroot conda docker firejail flatpak flock hatch kubectl mamba micromamba",
-            None,
-        ),
-        ("micromamba mpirun nix nix-shell npx nsenter parallel pdm pipenv pipx pixi podman poetry proot rye", None),
-        ("script setarch singularity srun ssh su systemd-run toolbox uv uvx valgrind watch wine wsl xargs", None),
-        ("builtin chronic command dbus-run-session nohup pasuspender prlimit setsid unbuffer unshare", ""),
-        ("caffeinate", "-t -w"),
+        ("apptainer chroot conda docker flatpak mamba micromamba nix parallel pipenv pipx pixi podman poetry", None),
+        ("singularity srun ssh su systemd-run uv uvx xargs", None),
+        ("command nohup prlimit setsid unbuffer unshare", ""),
         ("chrt", "-T -P PRIORITY"),
-        ("doas", "-u"),
-        ("env", "-u --unset"),
+        ("env", "-u"),
         ("exec", "-a"),
-        ("ionice", "-c --class -n --classdata"),
-        ("nice", "-n --adjustment"),
-        ("numactl", "-N -m -i -p"),
-        ("stdbuf", "-i --input -o --output -e --error"),
-        ("strace", "-e -o -s"),
-        ("sudo", "-u --user -g --group -p -T"),
+        ("ionice", "-c -n"),
+        ("nice", "-n"),
+        ("stdbuf", "-i -o -e"),
+        ("sudo doas", "-u -g -p"),
         ("taskset", "MASK"),
-        ("time", "-f --format -o --output"),
-        ("timeout", "-k --kill-after -s --signal DURATION"),
-        ("xvfb-run", "-n -s -e -f"),
+        ("time", "-f -o"),
+        ("timeout", "-k -s DURATION"),
     )
     for name in names.split()
 }
-"""Programs that only start another one: their options with a value, and a word in capitals for each word before it.
+"""Programs that only start another one: their options with a value, and a word in capitals that is before it.
 
-None of one that runs it in another system or environment, whose programs and voices are not those that are seen here.
+None of one that starts it where programs and voices are not those that are seen here.
 """
 _ELSEWHERE = re.compile(r"(PATH|LD_LIBRARY_PATH|PYTHONPATH)=|-[CDRS]|--(root|wd|chdir|chroot|split-string)\b")
 """Words of a starter by which what it runs is not the program of that name that is seen here."""
@@ -347,18 +338,16 @@ def _started(argv: Sequence[str]) -> Sequence[str]:
         form = _STARTERS[os.path.basename(argv[0])]
         if form is None:
             return ()
-        options = form.split()
-        before, place = sum(word.isupper() and word[0] != "-" for word in options), 1
+        waits, place = form[-1:].isupper() and form[-2:-1] != "-", 1
         while place < len(argv):
             word = argv[place]
-            is_option, is_setting = word.startswith("-"), "=" in word.partition("/")[0]
             if _ELSEWHERE.match(word):
                 return ()
-            if not (is_option or is_setting):
-                if not before:
+            if not word.startswith("-") and "=" not in word.partition("/")[0]:
+                if not waits:
                     break
-                before -= 1
-            place += 2 if word in options else 1
+                waits = False
+            place += 2 if word in form.split() else 1
         argv = argv[place:]
     return argv
 

@@ -211,10 +211,7 @@ def tell_kept(run: Run, path: str, what: str) -> None:
 
 
 def _to_free(target: str, run: Run) -> str:
-    """Return the option that names `target`, if a recovery does not write there of itself.
-
-    Where that is taken, or another recording of the same name began before, it is a name that no other is told to take.
-    """
+    """Return the option for `target`, or for a name of this journal's own where that is or may be taken."""
     mark = re.search(r"\.(\d+)\.journal\.jsonl$", run.journal.path)
     name, ending = os.path.splitext(target)
     stem, number = name.removesuffix(".tts"), mark[1] if mark else "1"
