@@ -164,6 +164,53 @@ def test_the_line_that_makes_a_run_again_works_as_it_is_shown(
     assert "PCM-EXACT" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("text", "argv", "why"),
+    [
+        (b"Gr\xfc\xdfe", ["espeak-ng", "--stdout", "-b", "2"], "the text is not UTF-8"),
+        (b"Hi. " * 17_000, ["sh", "-c", "espeak-ng --stdout Hi"], "longer than a descriptor carries"),
+        (b"Hello.\n", ["espeak-ng", "-f", "t.txt", "-w", "{out}"], None),
+        (b"Hello.\n", ["sh", "-c", "espeak-ng --stdout -f t.txt"], None),
+        (b"Hello.\n", ["sh", "say.sh", "--file=t.txt"], None),
+    ],
+)
+def test_a_text_of_a_file_is_given_and_given_again(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    text: bytes,
+    argv: list[str],
+    why: str | None,
+) -> None:
+    """A text that the descriptor cannot hold is said at once, and the line of `show` says how it is given again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.txt").write_bytes(text)
+    (tmp_path / "say.sh").write_text('espeak-ng --stdout -f "${1#--file=}"')
+    on_stdin = ["--text-on-stdin"] if why else []
+    out = ["record", "--text-file", "t.txt", "--sensor", "none", "-o", "a.tts.wav", *on_stdin]
+    assert main([*out, "--", *argv]) == 0
+    said = capfd.readouterr().err.splitlines()
+    words = f"the text is recorded by its digest alone ({why}): a rerun needs --text-file"
+    assert [line for line in said if "by its digest alone" in line] == ([f"ttsa: {words}"] if why else [])
+    main(["show", "a.tts.wav"])
+    line = next(row for row in capfd.readouterr().out.splitlines() if "rerun with" in row).partition("ttsa ")[2]
+    assert ("--text-file FILE" in line) is (why is not None)
+    main([word.replace("FILE", "t.txt") for word in shlex.split(line.replace(" -- ", f" {' '.join(on_stdin)} -- "))])
+    assert "PCM-EXACT" in capfd.readouterr().out
+
+
+def test_a_file_with_another_text_is_not_the_one_that_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of the same length even: what is recorded as spoken was not."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.txt").write_bytes(b"Hello.\n")
+    (tmp_path / "u.txt").write_bytes(b"Jello.\n")
+    argv = ["record", "--text-file", "t.txt", "-o", "a.tts.wav", "--", "espeak-ng", "-f", "u.txt", "-w", "{out}"]
+    assert main(argv) == 2
+    assert "the command is never given the text" in capfd.readouterr().err
+
+
 RAW = struct.pack("<800h", *(number * 37 % 9001 for number in range(800)))
 SAY_RAW = "import sys; sys.stdout.buffer.write(open('raw.pcm', 'rb').read())"
 STATED = "the format of the samples was stated when they were recovered: s16le:8000:1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -463,6 +464,74 @@ def test_a_wav_is_not_taken_for_raw_samples(tmp_path):
     assert not (tmp_path / "run.tts.wav").exists()
 
 
+ERROR = '{"error": "CUDA out of memory"}'
+OPEN = kit.wav()[:40] + b"\xff\xff\xff\xff" + kit.wav()[44:]
+
+
+def of_width(sample: bytes, bits: int, tag: int = 1) -> bytes:
+    """Return a WAV with an open-ended header, half a second of one sample and then its negative."""
+    whole = kit.wav(sample * 4000, bits=bits, tag=tag)
+    return whole[:40] + b"\xff\xff\xff\xff" + whole[44:]
+
+
+@pytest.mark.parametrize(
+    ("sound", "behind", "pcm", "out", "line"),
+    [
+        (OPEN, ERROR, None, False, ERROR),
+        (OPEN, ERROR, None, True, ERROR),
+        (OPEN, f"Traceback:\n  x\nRuntimeError: out of memory\n{ERROR}\n", None, False, ERROR),
+        (OPEN, "Fehler: Gerät nicht verfügbar", None, False, "Fehler: Gerät nicht verfügbar"),
+        (OPEN[44:], "RuntimeError: out of memory\n", "s16le:22050:1", False, "RuntimeError: out of memory"),
+        (bytes(4000), ERROR, "f32le:22050:1", False, ERROR),
+        (b"\x7d\x83" * 2000, ERROR, "u8:8000:1", False, ERROR),
+        (of_width(b"\x81\x7f", 8), ERROR, None, False, ERROR),
+        (OPEN, "error: 12345", None, False, None),  # fewer than 16 letters
+        (OPEN, "aabbccdd" * 8, None, False, None),  # a wave that stands still
+        (b"\x7d\x83" * 2000, "abcdefghijklmnopqrstuvwx", "u8:8000:1", False, None),  # a quiet wave of bytes
+    ],
+)
+def test_a_text_behind_the_samples_is_no_sound(
+    tmp_path: Path, sound: bytes, behind: str, pcm: str | None, out: bool, line: str | None
+) -> None:
+    """What came is kept, and no command that would make sound of the words is named."""
+    (tmp_path / "s.bin").write_bytes(sound + behind.encode())
+    to = '> "$2"' if out else ""
+    argv = [*shell(f"cat {tmp_path}/s.bin {to}"), *(["{out}"] if out else [])]
+    words: list[str] = []
+    if line is None:
+        said(argv, tmp_path / "a.tts.wav", pcm=pcm)
+        return
+    with pytest.raises(TtsArtifactError) as refused:
+        said(argv, tmp_path / "a.tts.wav", pcm=pcm, say=words.append)
+    assert refused.value.message.endswith(f"a text stands behind the samples: {line!r}")
+    kept = next(tmp_path.glob("*.part.*"))
+    assert kept.read_bytes().endswith(behind.encode())
+    assert not [each for each in words if "makes an artifact" in each]
+    with pytest.raises(TtsArtifactError, match="a text stands behind the samples"):
+        recover(tmp_path / "a.tts.wav.journal.jsonl")
+
+
+@pytest.mark.parametrize("declared", [0, 0xFFFFFFFF, 0x7FFFF000])
+@pytest.mark.parametrize("place", ["stdout", "{out}", "recovered"])
+def test_a_stream_that_ends_within_a_frame_is_kept_up_to_it(tmp_path: Path, declared: int, place: str) -> None:
+    """Three bytes of a frame of four are no sound; the notes say so."""
+    whole = kit.wav(kit.tone(), channels=2)
+    (tmp_path / "s.bin").write_bytes(whole[:40] + struct.pack("<I", declared) + whole[44:] + b"\1\2\3")
+    out = tmp_path / "a.tts.wav"
+    argv = [*shell(f'cat {tmp_path}/s.bin > "${{2:-/dev/stdout}}"'), *(["{out}"] if place == "{out}" else [])]
+    if place == "recovered":
+        argv[2] += "; exit 1"
+        with pytest.raises(CommandFailed, match="the command failed"):
+            said(argv, out)
+        run = recover(f"{out}.journal.jsonl").descriptor
+    else:
+        run = said(argv, out).descriptor
+    assert "3 bytes after the last whole frame form no sample and were dropped" in run.at("/run/notes")
+    assert run.at("/audio/frames") == (len(whole) - 44) // 4
+    assert whole[44:] in bare(out)
+    holds(out)
+
+
 def test_a_format_that_cannot_come_is_refused_before_the_engine_runs(tmp_path: Path) -> None:
     """A known program that always writes WAV is not let run for a carrier of MP3."""
     with pytest.raises(Refused, match="espeak-ng writes WAV, and the MP3 carrier holds MP3 audio only"):
@@ -502,12 +571,36 @@ def test_programs_of_this_system_reach_l3(tmp_path: Path, argv: list[str], optio
     holds(tmp_path / "a.tts.wav")
 
 
-def test_a_shell_without_a_known_engine_is_said(tmp_path: Path) -> None:
-    """The engine of `sh -c` is whatever the shell runs; recorded as the shell, it is bound to nothing."""
+@pytest.mark.parametrize(
+    ("argv", "engine", "starter"),
+    [
+        ("sh -c 'cat s.wav'", None, "sh"),
+        ("env LANG=C cat s.wav", None, "env"),
+        ("nice -n 1 sh -c 'cat s.wav'", None, "nice"),
+        ("sh -c 'espeak-ng --stdout -v de Hi || cat s.wav'", None, "sh"),
+        ("sh -c 'espeak-ng --stdout -v de Hi; if false; then flite Hi; fi'", None, "sh"),
+        ("timeout -k 5 60 espeak-ng --stdout -v de Hi", "espeak-ng", None),
+        ("sh -c 'env X=1 nice espeak-ng --stdout -v de Hi'", "espeak-ng", None),
+        ("env sh -c 'espeak-ng --stdout -v de Hi'", "espeak-ng", None),
+    ],
+)
+def test_the_engine_is_never_the_program_that_starts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: str, engine: str | None, starter: str | None
+) -> None:
+    """It is a known one behind that program, with its voice and model; else none is stated, and that is said."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "s.wav").write_bytes(kit.wav())
     words: list[str] = []
-    said(shell(f"cat {tmp_path}/s.wav"), tmp_path / "a.tts.wav", say=words.append)
-    assert "the engine is recorded as the shell that runs it; record the program itself, or say" in words[0]
+    out = tmp_path / "a.tts.wav"
+    run = said(shlex.split(argv), out, say=words.append, text_on_stdin=True).descriptor
+    assert (run.known("/pins/engine") or {"name": None})["name"] == engine
+    assert (run.known("/pins/model") is None) is (engine is None)
+    assert (run.known("/generation/params") or {}).get("voice") == (engine and "de")
+    assert [line for line in words if "engine is not recorded" in line] == [
+        f"the engine is not recorded: what {starter} starts is not known; record the program itself, or say "
+        "--engine NAME@VERSION"
+        for _ in range(starter is not None)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from ttsartifact.recording.command import record_command
 from ttsartifact.recording.journal import Journal
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.recovering import recover
+from ttsartifact.recording.wrapping import record_tts, wrap_iterator
 from ttsartifact.verifying.engine import verify
 
 RATE_HZ = kit.RATE_HZ
@@ -111,6 +114,44 @@ def test_a_journal_that_a_full_disk_cut_short_finds_its_audio(tmp_path: Path) ->
     journal.write_text("".join(line for line in lines if ".part.wav" not in line), encoding="utf-8")
     recover(journal)
     assert pcm_of(out) == PCM
+
+
+@pytest.mark.parametrize("form", ["record_command", "wrap_iterator", "record_tts"])
+def test_of_three_recordings_of_one_name_each_can_be_recovered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """The first to end has the name; what the others are told makes an artifact of its own of each, in any order."""
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    options: dict[str, Any] = {"say": said.append, "sample_rate_hz": RATE_HZ}
+    if form == "record_command":
+        Path("s.wav").write_bytes(kit.wav(PCM))
+        script = "touch began.$$; while [ $(ls began.* | wc -l) -lt 3 ]; do sleep 0.01; done; cat s.wav"
+
+        def one() -> None:
+            with suppress(Refused):
+                record_command(["sh", "-c", script], text="Hi.", out="a.tts.wav", text_on_stdin=True, say=said.append)
+
+        threads = [threading.Thread(target=one) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    else:
+        if form == "wrap_iterator":
+            streams = [wrap_iterator([PCM], "a.tts.wav", text="Hi.", **options) for _ in range(3)]
+        else:
+            streams = [record_tts("a.tts.wav", **options)(lambda text: iter([PCM]))("Hi.") for _ in range(3)]
+        for stream in streams:
+            next(stream)
+        for stream in streams:
+            with suppress(Refused):
+                list(stream)
+    told_to = [line.split("`")[1] for line in said if "makes an artifact of it" in line]
+    assert len(told_to) == 2
+    for command in reversed(told_to):
+        assert main(shlex.split(command)[1:]) == 0
+    assert [pcm_of(path) for path in tmp_path.glob("a*.tts.wav")] == [PCM] * 3
 
 
 @pytest.mark.parametrize("said", ['{"error": "no such voice"}', "Traceback (most recent call last):\\n"])

@@ -12,7 +12,7 @@ from kept import assert_kept
 
 from ttsartifact.errors import Refused
 from ttsartifact.recording import known_commands, pins
-from ttsartifact.recording.known_commands import is_shell, known_command, known_shapes
+from ttsartifact.recording.known_commands import known_command, known_shapes, starts_another
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read(argv: list[str]) -> list[str]:
     """Return what is read off a command, or how it is refused."""
     known = known_command(argv)
     if known is None:
-        return [f"  not known{'; a shell' if is_shell(argv) else ''}"]
+        return [f"  not known{'; a shell' if argv and starts_another(argv) else ''}"]
     lines = [f"  {known.name}: {dict(known.options)} {known.plain} within {known.within}"]
     lines.append(f"  writes {known.writes} local {known.is_local} stdin {known.text_on_stdin} pcm {known.pcm}")
     for check in (

@@ -15,7 +15,7 @@ from ttsartifact._starting import NamedTuple, late_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["HEAD_BYTES", "Signature", "first_line", "kind_of", "line_before"]
+__all__ = ["HEAD_BYTES", "Signature", "first_line", "kind_of", "line_before", "text_behind"]
 
 HEAD_BYTES = 2048
 """How many bytes from the start of a block are looked at."""
@@ -103,6 +103,8 @@ _BIT_RATES = {
 _SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _TEXT_BYTES = b"\t\n\r\f" + bytes(range(0x20, 0x7F))
 _CONTROL = late_pattern(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
+_LAST_TEXT = late_pattern(rb"(?:[\t\n\r\f\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3})+\Z")
+_LEAST_KINDS = 6  # of bytes: a wave that stands still repeats fewer
 _MARKUP = late_pattern(
     rb"\s*(<(!doctype|html|\?xml|head|body|title)\b|[{\[]\s*[\"{\[]|(data|event|id|retry):\s)", re.IGNORECASE
 )
@@ -137,6 +139,22 @@ def line_before(head: bytes) -> str:
     line, _, rest = head[:HEAD_BYTES].partition(b"\n")
     is_text = len(line) >= _LEAST_TEXT and not line.translate(None, _TEXT_BYTES) and rest and not _is_written(rest)
     return line.decode("ascii").strip() if is_text else ""
+
+
+def text_behind(tail: bytes, *, sample_bytes: int = 2) -> str:
+    """Return the last line of the text that samples end with in `tail`, or nothing.
+
+    A server that fails in mid-stream writes one, or a command behind the engine. Of samples of one byte only JSON, HTML
+    and server-sent events to the very end are text, as in `kind_of`.
+    """
+    found = _LAST_TEXT.search(tail[-HEAD_BYTES:])
+    text = found[0] if found else b""
+    if text and sample_bytes < 2:
+        markup = _MARKUP.search(text)
+        text = text[markup.start() :] if markup and text.rstrip()[-1:] in {b"}", b"]", b">"} else b""
+    if len(text.strip()) < _LEAST_TEXT or len(set(text)) < _LEAST_KINDS:
+        return ""
+    return text.decode("utf-8", "backslashreplace").strip().splitlines()[-1].strip()[:200]
 
 
 def first_line(data: bytes, *, limit: int = 200) -> str:

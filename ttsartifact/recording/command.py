@@ -22,14 +22,14 @@ from ttsartifact.packing.pack import pack
 from ttsartifact.recording import keyword_checks, pins
 from ttsartifact.recording.delivering import chunk_log, doubtful_line, require_audio, walked
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections
-from ttsartifact.recording.known_commands import is_shell, known_command
+from ttsartifact.recording.known_commands import known_command, starts_another
 from ttsartifact.recording.ordering import Order, order_of, recorded_argv
 from ttsartifact.recording.process import run_process
 from ttsartifact.recording.recovering import tell_kept
 from ttsartifact.recording.repairing import repaired
 from ttsartifact.recording.run import CTRL_C, Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
-from ttsartifact.recording.statements import require_sound, run_facts, spelled_out
+from ttsartifact.recording.statements import embeddable, require_sound, run_facts, spelled_out
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def record_command(
     """
     stated = spelled_out(stated)
     known = known_command(argv)
+    if known is not None and known.argv[0] != argv[0] and shutil.which(known.argv[0]) is None:
+        known = None  # it is found by whoever starts it, and not here
     order = order_of(
         argv,
         text,
@@ -133,6 +135,8 @@ def record_command(
     recording.run = Run(
         out, sensor=sensor, clock=clock, period_ns=period_ns, replace=replace, say=say, sync_burst=sync_burst
     )
+    if isinstance(kept := embeddable(order.text), dict) and not stated.get("withhold_text"):
+        recording.run.say(f"the text is recorded by its digest alone ({kept['detail']}): a rerun needs --text-file")
     return recording.made(repeat=repeat, replace=replace, load=(waiting, running))
 
 
@@ -270,12 +274,13 @@ class _Recording:
     def _known_facts(self, unlisted_voice: str | None) -> tuple[Stated, Lock | None]:
         """Return the conditions that the command line states, and the installed packages of its engine."""
         argv = self._order.argv if self._known is None else self._known.argv
-        engine = pins.engine_of(argv)
+        is_hidden = self._known is None and starts_another(argv)
+        engine = absent("unknown", "what the command starts") if is_hidden else pins.engine_of(argv)
         facts: Stated = {"engine": engine}
-        if self._known is None and is_shell(self._order.argv) and "engine" not in self._stated:
+        if is_hidden and "engine" not in self._stated:
             self.run.say(
-                "the engine is recorded as the shell that runs it; record the program itself, or say "
-                "--engine NAME@VERSION"
+                f"the engine is not recorded: what {os.path.basename(argv[0])} starts is not known; "
+                "record the program itself, or say --engine NAME@VERSION"
             )
         if self._known is not None:
             # Only now: a voice that was read before the run would be in memory when the engine loads it.

@@ -14,7 +14,8 @@ from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of, line_be
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Damaged
 from ttsartifact.recording.known_commands import known_command
-from ttsartifact.recording.pcm_stream import inner_header_at, refuse_foreign
+from ttsartifact.recording.pcm_stream import inner_header_at, refuse_foreign, refuse_text_behind
+from ttsartifact.recording.repairing import streamed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,9 @@ def require_audio(order: Order, path: str, done: CommandEnd) -> None:
         what = "an empty file" if order.writes_file else "nothing to stdout"
         instead = "audio" if order.writes_file else f"audio, or {{out}} {_place_of_out(order.argv)}"
         raise CommandFailed(f"the command wrote {what}{last_line}", where=place, found="0 bytes", expected=instead)
+    with FileSource(path) as audio:
+        if (stream := streamed(audio)) is not None:
+            stream.refuse_text(audio, place)
 
 
 def _place_of_out(argv: Sequence[str]) -> str:
@@ -170,6 +174,7 @@ def _require_samples(audio: Source, start: int, pcm: riff.WaveFormat) -> None:
             expected="samples without a header",
         )
     refuse_foreign(head, "stdout", sample_bytes=pcm.bit_depth // 8)
+    refuse_text_behind(audio, audio.size, "stdout", sample_bytes=pcm.bit_depth // 8)
     place = inner_header_at(audio, start)
     if place is not None:
         raise CommandFailed(

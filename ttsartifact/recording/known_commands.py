@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["KnownCommand", "is_shell", "known_command", "known_shapes"]
+__all__ = ["KnownCommand", "known_command", "known_shapes", "starts_another"]
 
 _MAX_CONFIG_BYTES = 4 << 20
 _MAX_WORD = 256
@@ -36,6 +36,33 @@ _LIST_S = 5.0
 _GREATEST_INTEGER = (1 << 53) - 1
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
+_STARTERS: dict[str, str | None] = {
+    name: form
+    for names, form in (
+        ("apptainer chroot conda docker flatpak mamba micromamba nix parallel pipenv pipx pixi podman poetry", None),
+        ("singularity srun ssh su systemd-run uv uvx xargs", None),
+        ("command nohup prlimit setsid unbuffer unshare", ""),
+        ("chrt", "-T -P PRIORITY"),
+        ("env", "-u"),
+        ("exec", "-a"),
+        ("ionice", "-c -n"),
+        ("nice", "-n"),
+        ("stdbuf", "-i -o -e"),
+        ("sudo doas", "-u -g -p"),
+        ("taskset", "MASK"),
+        ("time", "-f -o"),
+        ("timeout", "-k -s DURATION"),
+    )
+    for name in names.split()
+}
+"""Programs that only start another one: their options with a value, and a word in capitals that is before it.
+
+None of one that starts it where programs and voices are not those that are seen here.
+"""
+_ELSEWHERE = re.compile(r"(PATH|LD_LIBRARY_PATH|PYTHONPATH)=|-[CDRS]|--(root|wd|chdir|chroot|split-string)\b")
+"""Words of a starter by which what it runs is not the program of that name that is seen here."""
+_EITHER = frozenset({"||", "if", "then", "elif", "else", "while", "until", "for", "do", "case", "!"})
+"""Words of a script after which it is open whether a command runs."""
 _STDIN_NAMES = frozenset({"-", "@-", "/dev/stdin"})
 _UNSEEDED = {
     "stage": "engine",
@@ -56,7 +83,7 @@ class KnownCommand:
     plain: tuple[str, ...] = ()
     """The words that are neither options nor their values."""
     argv: tuple[str, ...] = ()
-    """The words of the program itself: those of the command, or of one within a shell's."""
+    """The words of the program itself: those of the command, or of one that it starts."""
     within: bool = False
     """Whether it runs inside a shell's command line, perhaps with others around it."""
 
@@ -279,18 +306,50 @@ class KnownCommand:
 def known_command(argv: Sequence[str]) -> KnownCommand | None:
     """Return the command that `argv` is a call of, or None where its shape is not known.
 
-    Of a shell's command line it is the first known command within it. A program of the right name that lacks an option
-    which that program needs is another program of that name.
+    Of a program that only starts another one, and of a shell's command line, it is the known command within, where
+    there is one only. A program of the right name that lacks an option which that program needs is another program of
+    that name.
     """
+    found = _engines(argv, within=False)
+    return found[0] if len(found) == 1 else None
+
+
+def starts_another(argv: Sequence[str]) -> bool:
+    """Return whether a command is a shell with its script, or another program that only starts one."""
+    return _script_of(argv) is not None or os.path.basename(argv[0]) in _STARTERS
+
+
+def _engines(argv: Sequence[str], *, within: bool) -> list[KnownCommand]:
+    """Return the known commands that `argv` runs; none where it is open which of them run."""
+    argv = _started(argv)
     script = _script_of(argv)
     if script is None:
-        return _known(argv, within=False)
-    return next((known for part in _commands_in(script) if (known := _known(part, within=True)) is not None), None)
+        known = _known(argv, within=within)
+        return [known] if known is not None else []
+    commands = _commands_in(script)
+    if not _EITHER.isdisjoint(command[0] for command in commands):
+        return []
+    return [known for command in commands for known in _engines(command, within=True)]
 
 
-def is_shell(argv: Sequence[str]) -> bool:
-    """Return whether a command is a shell with its script."""
-    return _script_of(argv) is not None
+def _started(argv: Sequence[str]) -> Sequence[str]:
+    """Return the command that the programs at its beginning start in the end; nothing where that is not seen here."""
+    while argv and os.path.basename(argv[0]) in _STARTERS:
+        form = _STARTERS[os.path.basename(argv[0])]
+        if form is None:
+            return ()
+        waits, place = form[-1:].isupper() and form[-2:-1] != "-", 1
+        while place < len(argv):
+            word = argv[place]
+            if _ELSEWHERE.match(word):
+                return ()
+            if not word.startswith("-") and "=" not in word.partition("/")[0]:
+                if not waits:
+                    break
+                waits = False
+            place += 2 if word in form.split() else 1
+        argv = argv[place:]
+    return argv
 
 
 def _known(argv: Sequence[str], *, within: bool) -> KnownCommand | None:
@@ -318,8 +377,9 @@ def _script_of(argv: Sequence[str]) -> str | None:
 
 
 def _commands_in(script: str) -> list[list[str]]:
-    """Return the words of each simple command of a script, in order; none of one that cannot be read."""
-    lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
+    """Return the words of each simple command of a script, in order, and `||`; none of one that cannot be read."""
+    # A new line ends a command, unless a backslash is before it; a comment would take it along.
+    lexer = shlex.shlex(script.replace("\\\n", "").replace("\n", "\n;\n"), posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     try:
         words = list(lexer)
@@ -328,7 +388,7 @@ def _commands_in(script: str) -> list[list[str]]:
     commands: list[list[str]] = [[]]
     for word in words:
         if word and set(word) <= set("();<>|&"):
-            commands.append([])
+            commands += [[word], []] if word == "||" else [[]]
         elif commands[-1] or "=" not in word.partition("/")[0]:  # what stands before a command sets its environment
             commands[-1].append(word)
     return [command for command in commands if command]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -119,6 +120,8 @@ def order_of(
         timeout_s=timeout_s,
         idle_timeout_s=idle_timeout_s,
     )
+    if "text" not in places and not text_on_stdin and not _reads(order.text, argv if known is None else known.argv):
+        raise WrongCall("the command is never given the text", where="argv", expected="{text}, or --text-on-stdin")
     _require_true(order, places, carrier, own, out)
     if known is not None:
         known.require_text_place(order.text.decode("utf-8", "replace"), on_stdin=text_on_stdin)
@@ -134,9 +137,19 @@ def order_of(
     return order
 
 
+def _reads(text: bytes, argv: Sequence[str]) -> bool:
+    """Return whether a word names a file that holds exactly the text, as one does that --text-file names too."""
+    for word in argv[1:]:
+        path = word.rpartition("=")[2]
+        with contextlib.suppress(OSError, ValueError):
+            if os.path.isfile(path) and os.path.getsize(path) == len(text):
+                with open(path, "rb") as file:
+                    if file.read() == text:
+                        return True
+    return False
+
+
 def _require_true(order: Order, places: set[str], carrier: str, own: str, out: str) -> None:
-    if "text" not in places and not order.text_on_stdin:
-        raise WrongCall("the command is never given the text", where="argv", expected="{text}, or --text-on-stdin")
     if "ref" in places and not order.references:
         raise WrongCall("the command takes a reference and none was given", where="argv", found="{ref}")
     if order.references and "ref" not in places:

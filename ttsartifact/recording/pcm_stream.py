@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.container import riff
-from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of
+from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of, text_behind
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.errors import Refused, TtsArtifactError
 
@@ -29,6 +29,7 @@ __all__ = [
     "inner_header_at",
     "may_open",
     "refuse_foreign",
+    "refuse_text_behind",
     "require_samples",
     "waves_in",
 ]
@@ -159,6 +160,15 @@ def refuse_foreign(data: bytes, where: str, *, sample_bytes: int, but: str | Non
     )
 
 
+def refuse_text_behind(audio: Source, end: int, where: str, *, sample_bytes: int) -> None:
+    """Raise Refused where the samples that end at `end` end with a text, such as the error of a server."""
+    size = min(HEAD_BYTES, end)
+    if line := text_behind(audio.read_at(end - size, size), sample_bytes=sample_bytes):
+        raise Refused(
+            f"a text stands behind the samples: {line!r}", where=where, found="text", expected="samples alone"
+        )
+
+
 _DOUBT = "the last sample was kept; its bytes, RI, may be the beginning of one more WAV file"
 
 
@@ -283,11 +293,12 @@ def inner_header_at(audio: Source, start: int) -> int | None:
 
 
 def require_samples(audio: Source, start: int, where: str, *, sample_bytes: int) -> None:
-    """Raise Refused where what was promised as raw samples begins with a container or a text, or holds a WAV header."""
+    """Raise Refused where promised raw samples begin with a container, hold a WAV header, or begin or end with text."""
     head = audio.read_at(start, min(HEAD_BYTES, max(0, audio.size - start)))
     refuse_foreign(head, where, sample_bytes=sample_bytes)
     if 2 <= len(head) < 12 and b"RIFF".startswith(head[:4]):
         raise Refused("the header of a WAV file is cut", where=where, found=f"{len(head)} bytes", expected="samples")
+    refuse_text_behind(audio, audio.size, where, sample_bytes=sample_bytes)
     place = inner_header_at(audio, start)
     if place is not None:
         raise Refused(

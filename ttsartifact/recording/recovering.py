@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from ttsartifact.errors import CommandFailed, NotAnArtifact, Refused, TtsArtifac
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording.drafting import Delivery, assembled, lock_of, lock_section, tool
 from ttsartifact.recording.ordering import StatedPcmFormat
-from ttsartifact.recording.pcm_stream import dropped, require_samples
+from ttsartifact.recording.pcm_stream import dropped, refuse_text_behind, require_samples
 from ttsartifact.recording.pins import file_digest
 from ttsartifact.recording.repairing import rebuilt, streamed
 from ttsartifact.recording.run import JOURNAL_FORMAT, Logs, Moments
@@ -193,19 +194,32 @@ def _draft(run: _Journalled, wave: riff.Riff | None) -> Draft:
 
 def tell_kept(run: Run, path: str, what: str) -> None:
     """Say where `what` is kept of a run that failed, and whether `recover` can make an artifact of it."""
-    journal, words = run.journal.path, _quoted(run.journal.path)
+    journal, words, target = run.journal.path, _quoted(run.journal.path), run.out
     run.journal.write("kept as", size=os.path.getsize(path), digest=file_digest(path))
     try:
         with _playable(_read(journal), journal) as audio:
             codec = judge([Span(audio, 0, audio.size)]).codec
-        if carrier_of(run.out) not in {codec, "parquet"}:  # the name of the output is one of another carrier
-            words += f" -o {_quoted(os.path.splitext(run.out)[0])}.{codec if codec in CARRIERS else 'parquet'}"
-        made = f"`ttsa recover {words}` makes an artifact of it"
+        if carrier_of(target) not in {codec, "parquet"}:  # the name of the output is one of another carrier
+            target = f"{os.path.splitext(target)[0]}.{codec if codec in CARRIERS else 'parquet'}"
+        made = f"`ttsa recover {words}{_to_free(target, run)}` makes an artifact of it"
     except (OSError, TtsArtifactError) as error:
         made = f"its times are in {words}"
         if isinstance(error, CommandFailed) and error.expected == _PCM:
-            made = f"if they are raw samples, `ttsa recover {words} --pcm FORMAT` makes an artifact of them"
+            to = _to_free(target, run)
+            made = f"if they are raw samples, `ttsa recover {words}{to} --pcm FORMAT` makes an artifact of them"
     run.say(f"{what} is kept in {_quoted(path)}, and {made}")
+
+
+def _to_free(target: str, run: Run) -> str:
+    """Return the option for `target`, or for a name of this journal's own where that is or may be taken."""
+    mark = re.search(r"\.(\d+)\.journal\.jsonl$", run.journal.path)
+    name, ending = os.path.splitext(target)
+    stem, number = name.removesuffix(".tts"), mark[1] if mark else "1"
+    is_taken = mark is not None
+    while is_taken or os.path.lexists(target):
+        stem, is_taken = f"{stem}-{number}", False
+        target = f"{stem}{'.tts' * name.endswith('.tts')}{ending}"
+    return "" if target == run.out else f" -o {_quoted(target)}"
 
 
 def _quoted(path: str) -> str:
@@ -380,6 +394,7 @@ def _audio(run: _Journalled, delivered: Source) -> Source:
         found = streamed(delivered)
         if found is None:
             return delivered
+        found.refuse_text(delivered, run.file)
         run.mended.append(found.words)
         if found.byte_rate is not None:
             place, right = found.byte_rate.place, found.byte_rate.right.to_bytes(4, "little")
@@ -412,6 +427,8 @@ def _audio(run: _Journalled, delivered: Source) -> Source:
 
 def _as_one(run: _Journalled, delivered: Source, waves: Waves, note: str | None) -> Source:
     """Return one WAV of the samples of several, or of one that is cut."""
+    end = min(waves.spans[-1][1] + waves.left_over, delivered.size)
+    refuse_text_behind(delivered, end, run.file, sample_bytes=waves.format.bit_depth // 8)
     run.mended += [note] if note else []
     if not waves.sample_bytes:
         raise CommandFailed("the WAV has no samples", where=run.file, expected="at least one frame")

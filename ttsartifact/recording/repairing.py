@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.container import riff
 from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
-from ttsartifact.recording.pcm_stream import JOINED, may_open, waves_in
+from ttsartifact.recording.pcm_stream import JOINED, dropped, may_open, refuse_text_behind, waves_in
 
 if TYPE_CHECKING:
     from ttsartifact.container.source import Piece, Source
@@ -51,6 +51,9 @@ class Streamed:
     """Bytes of samples, up to the end of the file or to the first chunk behind them."""
     blanks: int = 0
     """Bytes behind the end of the container that hold nothing."""
+    left_over: int = 0
+    """Bytes behind the last whole frame, of a stream that ends within one."""
+    sample_bytes: int = 2
     byte_rate: ByteRate | None = None
     """What stands in `fmt` for the bytes per second, where it does not follow from rate and frame."""
     only_rate: bool = False
@@ -63,6 +66,8 @@ class Streamed:
             rate = f"{self.byte_rate.declared} bytes per second declared, {self.byte_rate.right} by its rate and frame"
             mended = f"the header of the WAV was repaired: {rate}"
             return mended if self.only_rate else f"{mended}; {replace(self, byte_rate=None).words}"
+        if self.left_over:
+            return f"{replace(self, left_over=0).words}; {dropped(self.left_over)}"
         if self.blanks and self.declared != self.actual:
             rest = f"a second header of {self.blanks} bytes behind them was cut off"
             return f"{replace(self, blanks=0).words}; {rest}"
@@ -72,6 +77,12 @@ class Streamed:
         if self.declared == self.actual and not self.actual & 1:
             return "the header of the WAV was repaired: its RIFF size was not that of the file"
         return f"the header of the WAV was repaired: {self.declared} data bytes declared, {self.actual} written"
+
+    def refuse_text(self, audio: Source, where: str) -> None:
+        """Raise Refused where the samples of a file that does not know their length end with a text."""
+        if self.declared != self.actual:
+            end = self.data_offset + 8 + self.actual + self.left_over
+            refuse_text_behind(audio, end, where, sample_bytes=self.sample_bytes)
 
     def lacks_pad(self, size: int) -> bool:
         """Return whether a file of `size` bytes ends with an odd number of bytes of samples, and without their pad."""
@@ -85,8 +96,9 @@ def streamed(audio: Source) -> Streamed | None:
     found = _data_chunk(audio)
     if found is None:
         return None
-    offset, declared, align, rate = found
+    offset, declared, align, width, rate = found
     lengths = _lengths(audio, offset, declared, align)
+    lengths = lengths and replace(lengths, sample_bytes=width)
     if rate is None:
         return lengths
     alone = Streamed(data_offset=offset, declared=declared, actual=declared, only_rate=True)
@@ -110,7 +122,9 @@ def rebuilt(audio: Source, where: str, *, may_be_cut: bool) -> tuple[Waves, str 
         is_cut = start + waves.declared > audio.size or _may_be_riff(audio, start + waves.declared)
         return (waves, waves.dropped) if may_be_cut and is_cut else None
     found = streamed(audio)
-    actual = end + waves.left_over - start if found is None or found.only_rate else found.actual
+    actual = end + waves.left_over - start
+    if found is not None and not found.only_rate:
+        actual = found.actual + found.left_over
     if end + waves.left_over == audio.size:
         if not (actual % waves.format.frame_bytes or waves.is_doubtful):
             return None
@@ -132,7 +146,9 @@ def _lengths(audio: Source, offset: int, declared: int, align: int) -> Streamed 
     if there and (declared == 0 or (declared > there and declared >= _OPEN_ENDED_FROM)):
         if second := _second_header(audio, offset + 8, there):
             return Streamed(data_offset=offset, declared=declared, actual=there - second, blanks=second)
-        return Streamed(data_offset=offset, declared=declared, actual=_samples(audio, offset + 8, there, align))
+        samples = _samples(audio, offset + 8, there, align)
+        left_over = samples % align if samples == there else 0
+        return Streamed(data_offset=offset, declared=declared, actual=samples - left_over, left_over=left_over)
     # The samples are as long as they say, but no pad byte follows, or the size of the whole is another.
     end = offset + 8 + declared
     if declared & 1 and end == audio.size:
@@ -162,7 +178,7 @@ def _repair(path: str, found: Streamed) -> None:
             file.write(struct.pack("<I", found.byte_rate.right))
         if found.only_rate:
             return
-        size = file.seek(0, os.SEEK_END) - found.blanks
+        size = file.seek(0, os.SEEK_END) - found.blanks - found.left_over
         file.truncate(size)
         if found.lacks_pad(size):
             file.seek(size)
@@ -204,15 +220,16 @@ def repaired(path: str) -> Streamed | None:
     return found
 
 
-def _data_chunk(audio: Source) -> tuple[int, int, int, ByteRate | None] | None:
-    """Return offset and declared size of the data chunk, the bytes of a frame, and a byte rate that is wrong."""
-    offset, align, wrong = 12, 1, None
+def _data_chunk(audio: Source) -> tuple[int, int, int, int, ByteRate | None] | None:
+    """Return offset and declared size of the data chunk, bytes of a frame and a sample, and a wrong byte rate."""
+    offset, align, width, wrong = 12, 1, 2, None
     while offset + 8 <= audio.size:
         chunk_id, size = struct.unpack("<4sI", audio.read_at(offset, 8))
         if chunk_id == b"data":
-            return offset, size, align, wrong
+            return offset, size, align, width, wrong
         if chunk_id == b"fmt " and size >= 16 and offset + 24 <= audio.size:
-            rate, declared, frame = struct.unpack("<IIH", audio.read_at(offset + 12, 10))
+            rate, declared, frame, bits = struct.unpack("<IIHH", audio.read_at(offset + 12, 12))
+            width = bits // 8
             align, right = max(1, frame), rate * frame
             wrong = ByteRate(offset + 16, declared, right) if declared != right <= 0xFFFFFFFF else None
         offset += 8 + size + (size & 1)

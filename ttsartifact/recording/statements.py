@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Stated",
+    "embeddable",
     "generation_section",
     "input_section",
     "optional_sections",
@@ -406,7 +407,7 @@ def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Refer
             "size": len(raw),
             "form": "raw_utf8",
             "lang": stated_value(stated, "lang"),
-            "value": absent("withheld") if stated.get("withhold_text") else _embeddable(raw),
+            "value": absent("withheld") if stated.get("withhold_text") else embeddable(raw),
         },
         "normalised_text": stated_value(stated, "normalised_text"),
         "phonemes": stated_value(stated, "phonemes"),
@@ -482,8 +483,8 @@ def _gate(stated: Stated) -> Any:
     return absent("not_measured", "the policy judges the run when its audio is there")
 
 
-def _embeddable(raw: bytes) -> str | dict[str, Any]:
-    """Return the text, where JSON can carry it so that it still hashes to its digest."""
+def embeddable(raw: bytes) -> str | dict[str, Any]:
+    """Return the text, or where JSON cannot carry it so that it still hashes to its digest, what states that."""
     try:
         value = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -277,13 +277,14 @@ def recorded_command(at: Callable[[str], Any], where: str) -> str:
     """Return the line that makes the run again, of what the run states; nothing here ever runs it."""
     command, runner = at("/generation/command"), at("/generation/runner")
     argv = command.get("argv") if isinstance(command, dict) else None
+    line = f"ttsa rerun {shlex.quote(where)}" + " --text-file FILE" * is_absent(at("/input/text/value"))
     if isinstance(argv, list) and argv:
         options = _raw_format(at) if "{out}" not in " ".join(map(str, argv)) else ""
-        return safe(f"ttsa rerun {shlex.quote(where)}{options} -- {shlex.join(map(str, argv))}", longest=1000)
+        return safe(f"{line}{options} -- {shlex.join(map(str, argv))}", longest=1000)
     if isinstance(runner, dict) and isinstance(runner.get("factory"), str):
-        return safe(f"ttsa rerun {shlex.quote(where)} --factory {shlex.quote(runner['factory'])}")
+        return safe(f"{line} --factory {shlex.quote(runner['factory'])}")
     if isinstance(runner, dict) and isinstance(runner.get("name"), str):
-        return f"ttsa rerun {safe(shlex.quote(where))} (runner {safe(runner['name'])} {stated(runner.get('version'))})"
+        return f"{safe(line)} (runner {safe(runner['name'])} {stated(runner.get('version'))})"
     return f"not stated: no runner, and the command is {stated(command)}"
 
 
