@@ -14,7 +14,7 @@ import json
 import re
 import zlib
 from array import array
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.magic import kind_of
 from ttsartifact.errors import Refused, TooLarge
@@ -37,14 +37,6 @@ class ServerMessage(Exception):  # noqa: N818 - what the server said, in place o
     """Whether the message is all that the server had to say."""
 
 
-class _Carried(Protocol):
-    """How audio is in a body."""
-
-    def take(self, data: bytes) -> Iterator[bytes]: ...
-
-    def end(self) -> Iterator[bytes]: ...
-
-
 class BodyReader:
     """Takes a body in the pieces in which it was read, and gives the audio in it."""
 
@@ -61,9 +53,10 @@ class BodyReader:
         _state_type(self.said, content_type or "")
         self.held: bytearray | None = None if self.carried == "body" else bytearray()
         """The answer until audio was found in it."""
-        carried = {"sse": _Events, "json": _Lines if kind in _LINES else _Json}
-        self._carried: _Carried = carried[self.carried](self) if self.carried in carried else _Bare()
-        self._swaps, self._odd = True, b""
+        carried = {"sse": _Events, "json": _Lines if kind in _LINES else _Json}.get(self.carried)
+        self._carried = None if carried is None else carried(self)
+        self._swaps: bool | None = None
+        self._odd = b""
         self._inflate = None if self.encoding == "identity" else zlib.decompressobj(47 if word != "deflate" else 15)
         self._decoded = 0
         self._first_deflated = self.encoding == "deflate"
@@ -76,17 +69,16 @@ class BodyReader:
             raise TooLarge("the answer is longer than a gibibyte", where="body", expected=f"{_MOST_BYTES} bytes")
         if self.held is not None:
             self.held += plain
-        return self._ordered(b"".join(self._carried.take(plain)))
+        return self._ordered(plain if self._carried is None else b"".join(self._carried.take(plain)))
 
     def end(self) -> bytes:
         """Return the audio that only the end of the body completed; the same errors."""
-        return self._ordered(b"".join(self._carried.end())) + self._odd
+        return self._ordered(b"" if self._carried is None else b"".join(self._carried.end())) + self._odd
 
     def _ordered(self, audio: bytes) -> bytes:
         """Return audio with the samples of big-endian audio/L16 (RFC 2586, section 4) in little-endian order."""
-        if audio:
-            self.held = None
-            self._swaps = self._swaps and self.said.get("encoding") == ["s16be"] and kind_of(audio) is None
+        if audio and self._swaps is None:
+            self.held, self._swaps = None, self.said.get("encoding") == ["s16be"] and kind_of(audio) is None
         if not self._swaps:
             return audio
         audio = self._odd + audio
@@ -108,19 +100,8 @@ class BodyReader:
             raise Refused(f"the body is not {self.encoding}: {error}", where="body") from error
 
 
-class _Bare:
-    """The body is the audio."""
-
-    def take(self, data: bytes) -> Iterator[bytes]:
-        if data:
-            yield data
-
-    def end(self) -> Iterator[bytes]:
-        return iter(())
-
-
 class _Found:
-    """Finds audio in JSON documents, by the names that speech servers give it, and what they state about it."""
+    """Finds audio in JSON, by the names that speech servers give it, and what they state about it."""
 
     def __init__(self, reader: BodyReader) -> None:
         self._reader = reader
@@ -161,12 +142,17 @@ class _Found:
         except (binascii.Error, ValueError) as error:
             raise Refused("audio that is not base64", where=where, found=repr(words[:24])) from error
 
+    def take(self, _: bytes) -> Iterator[bytes]:
+        """Yield the audio that these bytes completed."""
+        return iter(())
+
+    def end(self) -> Iterator[bytes]:
+        """Yield the audio that only the end completed."""
+        return iter(())
+
 
 class _Json(_Found):
     """The body is one JSON document: an error, or the whole audio as text."""
-
-    def take(self, _: bytes) -> Iterator[bytes]:
-        return iter(())
 
     def end(self) -> Iterator[bytes]:
         raw = bytes(self._reader.held or b"")
@@ -262,16 +248,11 @@ _LINES = {f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-j
 _NAMES = ("audio", "audio_base64", "audioContent", "audio_content", "b64_json", "audios", "inlineData", "inline_data")
 _HOLDERS = ("choices", "delta", "message", "candidates", "content", "parts", "data", "result", "output")
 _DEEPEST = 12
-_STATES = {
-    name: what
-    for what, names in (
-        ("rate", "samplerate sampleratehz sampleratehertz samplingrate rate sr"),
-        ("channels", "channels numchannels nchannels"),
-        ("encoding", "format encoding mimetype contenttype dtype"),
-    )
-    for name in names.split()
-}
-_VALUES = {"rate": r"[1-9]\d{3,6}", "channels": r"[1-9]\d?"}
+_STATED = (
+    ("rate", r"(sampl(e|ing))?rate(hz|hertz)?|sr", r"[1-9]\d{3,6}"),
+    ("channels", r"n?(um)?channels", r"[1-9]\d?"),
+    ("", r"format|encoding|mimetype|contenttype|dtype", r".+"),
+)
 # audio/L16 and L24 are big-endian (RFC 2586, RFC 3190); audio/basic is mu-law (RFC 2046).
 _SUBTYPES = {"audio/l16": "s16be", "audio/l24": "s24be", "audio/basic": "mulaw", "ulaw": "mulaw", "pcmu": "mulaw"}
 _SUBTYPES |= {"pcma": "alaw", "linear16": "s16le", "int16": "s16le", "float32": "f32le"}
@@ -282,11 +263,10 @@ _CODED = re.compile("mp3|mpeg|opus|aac|ogg|flac|vorbis|webm|mp4|adpcm|speex|g72|
 def state(said: dict[str, list[str]], fields: Mapping[str, Any]) -> None:
     """Add to `said` what fields of a document, or parameters of a media type, state about raw samples."""
     for name, held in fields.items():
-        what, words = _STATES.get(re.sub("[-_]", "", name).lower(), ""), str(held).removesuffix(".0")
-        if what == "encoding":
-            _state_type(said, words)
-        elif what and re.fullmatch(_VALUES[what], words):
-            _add(said, what, words)
+        plain, words = re.sub("[-_]", "", name).lower(), str(held).removesuffix(".0")
+        for what, names, values in _STATED:
+            if re.fullmatch(names, plain) and re.fullmatch(values, words):
+                _add(said, what, words)
 
 
 def _state_type(said: dict[str, list[str]], words: str) -> None:
@@ -306,8 +286,9 @@ def _state_type(said: dict[str, list[str]], words: str) -> None:
 
 
 def _add(said: dict[str, list[str]], what: str, value: str) -> None:
-    held = said.setdefault(what, [])
-    if value not in held:
+    if not what:
+        _state_type(said, value)
+    elif value not in (held := said.setdefault(what, [])):
         held.append(value)
 
 
@@ -333,13 +314,11 @@ def _words_of(value: Any, raw: bytes) -> str:
 
 def _message(value: Any) -> ServerMessage:
     """Return what a document without audio says: its error, else the names of its fields, for the rest may be long."""
-    raw = json.dumps(value).encode()
-    is_error = isinstance(value, dict) and any(value.get(name) for name in ("error", "detail", "message"))
-    is_short = is_error and len(raw) <= _LONGEST_MESSAGE
-    words = _words_of(value, raw if is_short else b"") if is_error else ""
-    names = ", ".join(value)[:200] if isinstance(value, dict) else type(value).__name__
-    found = ServerMessage(words or f"JSON without audio in a known field: {names}")
-    found.is_whole = is_short
+    raw, names = json.dumps(value).encode(), [*value] if isinstance(value, dict) else []
+    is_whole = len(raw) <= _LONGEST_MESSAGE and not {"error", "detail", "message"}.isdisjoint(names)
+    words = _words_of(value, raw if is_whole else b"")
+    found = ServerMessage(words or f"JSON without audio in a known field: {', '.join(names)[:200]}")
+    found.is_whole = is_whole
     return found
 
 

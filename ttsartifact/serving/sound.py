@@ -6,10 +6,9 @@ that make one of each sentence, become the samples of all of them.
 
 from __future__ import annotations
 
-import json
 import os
 from array import array
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO
@@ -78,7 +77,7 @@ def pcm_of(exchange: Exchange, pcm: str | None) -> str | None:
                 expected="one format from the first sample to the last",
             )
     found = {"channels": "1"} if exchange.said.get("coded") else {"encoding": "s16le", "channels": "1"}
-    found |= dict(zip(("encoding", "rate", "channels"), (pcm or "").split(":"), strict=False)) if pcm else {}
+    found |= dict(zip(("encoding", "rate", "channels"), (pcm or "").split(":"), strict=True)) if pcm else {}
     found |= {what: values[0] for what, values in exchange.said.items()}
     if not found.keys() >= {"encoding", "rate"}:
         return None
@@ -112,7 +111,8 @@ def _wave(exchange: Exchange) -> Delivered:
     mended = repaired(exchange.path)
     with FileSource(exchange.path) as source:
         wave = riff.walk(source)
-        _refuse_text(source, wave.data.body + wave.frames * wave.format.frame_bytes, wave.format)
+        if wave.data.body + (wave.frames + 1) * wave.format.frame_bytes > source.size:
+            _refuse_text(source, wave.format)
     note = None if mended is None else mended.words
     start, rate = wave.data.body, wave.format.sample_rate_hz
     samples = Waves(wave.format, ((start, start + wave.frames * wave.format.frame_bytes),))
@@ -153,7 +153,8 @@ def _as_one(
     """Return the samples of an answer as one WAV, each frame at the read that completed it."""
     if not waves.sample_bytes:
         raise Refused("the answer holds no whole frame", where="body", found=f"{exchange.audio_bytes} bytes")
-    _refuse_text(answer, waves.spans[-1][1] + waves.left_over, waves.format)
+    if waves.spans[-1][1] + waves.left_over >= answer.size:
+        _refuse_text(answer, waves.format)
     path = f"{exchange.path}.wav"
     with _created(path) as out:
         copy_pieces(waves.as_one(answer), out)
@@ -161,22 +162,16 @@ def _as_one(
     return Delivered(path=path, chunks=chunks, sample_rate_hz=rate, is_raw=is_raw, note=note)
 
 
-def _refuse_text(source: FileSource, end: int = 0, wave: riff.WaveFormat | None = None) -> None:
-    """Raise Refused for a text behind the sound, as a server sends that fails in the middle of its answer.
+def _refuse_text(source: FileSource, wave: riff.WaveFormat | None = None) -> None:
+    """Raise Refused for a text behind the sound, as of a server that fails in the middle of its answer.
 
-    Where samples of 16 bits reach to the `end` of the answer, 16 printable bytes are a text, for no sound has as many;
-    elsewhere, only a document of JSON that is no chunk of its own.
+    In samples of 16 bits, 16 printable bytes are a text, for no sound has as many; elsewhere only JSON is.
     """
     tail = source.read_at(max(0, source.size - _LOOKED_AT), min(_LOOKED_AT, source.size))
     text = tail[len(tail.rstrip(_TEXT_BYTES)) :]
-    if wave is None or wave.bit_depth != 16 or end + wave.frame_bytes <= source.size:
-        text = text[text.find(b"{") :] if b"{" in text else b""
-        size = tail[: len(tail) - len(text)][-4:]
-        document = None
-        with suppress(ValueError, RecursionError):
-            document = json.loads(text)
-        if not document or int.from_bytes(size, "little") in {len(text), len(text.rstrip())}:
-            return
+    if wave is None or wave.bit_depth != 16:
+        text = text[text.find(b"{") :]
+        text = text if kind_of(text, sample_bytes=1) else b""
     if len(text) >= _LEAST_TEXT:
         raise Refused(
             "the server sent text behind the sound",
@@ -189,11 +184,9 @@ def _refuse_text(source: FileSource, end: int = 0, wave: riff.WaveFormat | None 
 def _require_order(source: FileSource) -> None:
     """Raise Refused for samples that were little-endian before their bytes were swapped, against their media type."""
     samples = array("h", source.read_at(0, min(_LOOKED_AT, source.size) & ~1))
-    roughness = []
-    for _ in range(2):
-        roughness.append(sum(abs(one - other) for one, other in pairwise(samples)))
-        samples.byteswap()
-    if roughness[1] * 2 < roughness[0]:
+    stated = sum(abs(one - other) for one, other in pairwise(samples))
+    samples.byteswap()
+    if 2 * sum(abs(one - other) for one, other in pairwise(samples)) < stated:
         raise Refused(
             "the server states audio/L16, whose samples are big-endian, and sent little-endian ones",
             where="body",
