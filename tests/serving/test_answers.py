@@ -715,6 +715,15 @@ def test_the_format_that_a_server_states_is_used(tmp_path: Path, name: str, pcm:
     assert (note in said, note in str(packed.descriptor.at("/run/notes"))) == (pcm is not None, pcm is not None)
 
 
+@pytest.mark.parametrize("name", ["float32", "pcm_f32le", "f32", "F32LE"])
+def test_the_width_of_samples_is_read_by_its_usual_names(tmp_path: Path, name: str) -> None:
+    """Without it they would be taken for samples of 16 bits, which is noise."""
+    body = json.dumps({"audio": b64(struct.pack("<2f", 0.5, -0.25) * 50), "encoding": name, "rate": 16000})
+    with canned(body.encode(), "application/json") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
+    assert (packed.descriptor.at("/audio/frames"), packed.descriptor.at("/audio/bit_depth")) == (100, 32)
+
+
 def test_what_a_server_does_not_state_stays_that_of_the_caller(tmp_path: Path) -> None:
     """A rate alone says nothing of the width of the samples."""
     body = struct.pack("<400f", *(value / 32768 for value in SAMPLES[:400]))

@@ -227,8 +227,6 @@ class _Events(_Found):
             raise Refused(
                 "the last event holds other audio than the events before it",
                 where="event",
-                found=f"{len(audio)} bytes behind {self._audio_bytes}",
-                expected="the same audio, or none",
             )
         return True
 
@@ -255,8 +253,8 @@ _STATED = (
 )
 # audio/L16 and L24 are big-endian (RFC 2586, RFC 3190); audio/basic is mu-law (RFC 2046).
 _SUBTYPES = {"audio/l16": "s16be", "audio/l24": "s24be", "audio/basic": "mulaw", "ulaw": "mulaw", "pcmu": "mulaw"}
-_SUBTYPES |= {"pcma": "alaw", "linear16": "s16le", "int16": "s16le", "float32": "f32le"}
-_RAW = re.compile("[su](8|16|24|32)([lb]e)?|f(32|64)[lb]e|mulaw|alaw")
+_SUBTYPES |= {"pcma": "alaw", "linear16": "s16le", "int16": "s16le", "float32": "f32le", "f32": "f32le"}
+_RAW = re.compile("[su](8|(16|24|32)[lb]e)|f(32|64)[lb]e|mulaw|alaw")
 _CODED = re.compile("mp3|mpeg|opus|aac|ogg|flac|vorbis|webm|mp4|adpcm|speex|g72|amr")
 
 

@@ -156,11 +156,6 @@ class Exchange:
         """Bytes of audio that were delivered."""
         return self.reads[-1][1] if self.reads else 0
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether something of the answer is in the file."""
-        return os.path.lexists(self.path) and os.path.getsize(self.path) > 0
-
     def discard(self) -> None:
         """Delete the file, once an artifact holds what was in it or nothing was."""
         if os.path.lexists(self.path):

@@ -296,12 +296,9 @@ def _keep(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest) -
         keeper.journal(run, exchange, wanted)
         tell_kept(run, exchange.path, "what the server sent")
         return
-    if exchange.is_kept:
+    if os.path.lexists(exchange.path):
         run.say(f"the answer is kept in {exchange.path}")
-        run.journal.remove()
-    else:
-        exchange.discard()
-        run.journal.remove()
+    run.journal.remove()
 
 
 async def _exchanged(wanted: SpeechRequest, exchange: Exchange, now: Callable[[], int]) -> None:
