@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
+import math
 import os
 import re
 import shlex
 import socket
+import struct
 import tempfile
 import threading
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -625,3 +629,214 @@ def test_a_queue_is_logged_where_both_of_its_counts_are_stated(
     assert found.descriptor.known("/run/load/running_at_start") == running
     queue = found.trace("queue")
     assert ([] if queue is None else list(zip(queue.columns["waiting"], queue.columns["running"], strict=True))) == rows
+
+
+SAMPLES = array("h", [round(9000 * math.sin(n / 9)) for n in range(4000)])
+SPEECH = SAMPLES.tobytes()
+BIG_ENDIAN = struct.pack(">4000h", *SAMPLES)
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def events(*values: object) -> bytes:
+    return "".join(f"data: {json.dumps(value)}\n\n" for value in values).encode()
+
+
+STATED: dict[str, tuple[str, bytes, int, int]] = {
+    "a type": ("audio/pcm;rate=22050", SPEECH, 22050, 1),
+    "a type with channels": ('audio/pcm; rate="22050"; channels=2', SPEECH, 22050, 2),
+    "L16": ("audio/L16;rate=22050;channels=1", BIG_ENDIAN, 22050, 1),
+    "L16 that is little-endian": ("audio/l16; rate=22050; endianness=little-endian", SPEECH, 22050, 1),
+    "JSON": ("application/json", json.dumps({"audio": b64(SPEECH), "sampleRate": 16000}).encode(), 16000, 1),
+    "JSON inside": (
+        "application/json",
+        json.dumps({"audio": {"data": b64(SPEECH), "sample_rate": 16000, "channels": 2}}).encode(),
+        16000,
+        2,
+    ),
+    "Gemini": (
+        "application/json",
+        json.dumps(
+            {
+                "candidates": [
+                    {
+                        "content": {
+                            "parts": [
+                                {"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=22050", "data": b64(SPEECH)}}
+                            ]
+                        }
+                    }
+                ]
+            }
+        ).encode(),
+        22050,
+        1,
+    ),
+    "events": ("text/event-stream", events({"audio": b64(SPEECH), "sampling_rate": 16000}), 16000, 1),
+    "an event before": (
+        "text/event-stream",
+        events({"type": "start", "sample_rate_hz": 16000, "num_channels": 2}, {"audio": b64(SPEECH)}),
+        16000,
+        2,
+    ),
+    "lines of JSON": (
+        "application/x-ndjson",
+        b"".join(
+            json.dumps({"audio_base64": b64(part), "rate": 32000}).encode() + b"\n"
+            for part in (SPEECH[:3000], SPEECH[3000:])
+        ),
+        32000,
+        1,
+    ),
+    "a URL": (
+        "application/json",
+        json.dumps({"audio": f"data:audio/pcm;rate=16000;base64,{b64(SPEECH)}"}).encode(),
+        16000,
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("pcm", [None, "s16le:24000:1"])
+@pytest.mark.parametrize("name", STATED)
+def test_the_format_that_a_server_states_is_used(tmp_path: Path, name: str, pcm: str | None) -> None:
+    """Wherever it is stated, with another of the caller's or with none; the samples are those of the server."""
+    kind, body, rate, channels = STATED[name]
+    said: list[str] = []
+    with canned(body, kind) as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", pcm=pcm, say=said.append)
+    assert packed.descriptor.at("/audio/sample_rate_hz") == rate
+    assert packed.descriptor.at("/audio/channels") == channels
+    with sound_of(open_artifact(packed.path)) as sound:
+        assert (sound.read(0, sound.frames) * 32768).astype("<i2").tobytes() == SPEECH
+    note = f"--pcm {pcm} was not used, for the server states s16le:{rate}:{channels}"
+    assert (note in said, note in str(packed.descriptor.at("/run/notes"))) == (pcm is not None, pcm is not None)
+
+
+@pytest.mark.parametrize("name", ["float32", "pcm_f32le", "f32", "F32LE"])
+def test_the_width_of_samples_is_read_by_its_usual_names(tmp_path: Path, name: str) -> None:
+    """Without it they would be taken for samples of 16 bits, which is noise."""
+    body = json.dumps({"audio": b64(struct.pack("<2f", 0.5, -0.25) * 50), "encoding": name, "rate": 16000})
+    with canned(body.encode(), "application/json") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
+    assert (packed.descriptor.at("/audio/frames"), packed.descriptor.at("/audio/bit_depth")) == (100, 32)
+
+
+def test_what_a_server_does_not_state_stays_that_of_the_caller(tmp_path: Path) -> None:
+    """A rate alone says nothing of the width of the samples."""
+    body = struct.pack("<400f", *(value / 32768 for value in SAMPLES[:400]))
+    with canned(body, "audio/pcm;rate=16000") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", pcm="f32le:24000:1", say=lambda _: None)
+    assert (packed.descriptor.at("/audio/sample_rate_hz"), packed.descriptor.at("/audio/frames")) == (16000, 400)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "words"),
+    [
+        (
+            "text/event-stream",
+            events(*({"audio": b64(SPEECH), "sample_rate": rate} for rate in (22050, 44100))),
+            "the server states more than one rate of its samples: found 22050, then 44100",
+        ),
+        ("audio/L24;rate=48000", SPEECH, "raw samples of this format are not read: found s24be:48000:1"),
+        ("audio/L16;rate=48000", SPEECH, "the server states audio/L16, whose samples are big-endian"),
+        ("audio/opus;rate=48000", SPEECH, "the server sent raw samples, and their format is not stated"),
+        ("audio/pcm;rate=8000", SPEECH + b"engine died: out of memory", "the server sent text behind the sound"),
+        ("audio/pcm;rate=8000", SPEECH + b'{"error": "engine died"}', 'found {"error": "engine died"}'),
+        ("audio/pcma;rate=8000", SPEECH + b'\n{"error": "engine died"}', 'found {"error": "engine died"}'),
+        (
+            "audio/wav",
+            kit.wav(SPEECH)[:40] + b"\xff" * 4 + SPEECH + b'{"error": "engine died!"}',
+            "the server sent text behind the sound",
+        ),
+        (
+            "text/event-stream",
+            events({"audio": b64(SPEECH), "rate": 8000}, {"type": "audio.done", "audio": b64(SPEECH[::-1])}),
+            "the last event holds other audio than the events before it",
+        ),
+    ],
+)
+def test_what_would_be_noise_is_refused_and_kept(tmp_path: Path, kind: str, body: bytes, words: str) -> None:
+    """Each would have become an artifact of another sound."""
+    with canned(body, kind) as address, pytest.raises(TtsArtifactError) as caught:
+        record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
+    assert words in str(caught.value)
+    assert (tmp_path / "run.tts.wav.part.answer").stat().st_size >= len(SPEECH)
+    assert not (tmp_path / "run.tts.wav").exists()
+
+
+def test_a_chunk_of_text_behind_the_samples_of_a_wav_is_no_error(tmp_path: Path) -> None:
+    """Its size stands before it."""
+    note = b'{"made by": "an engine"}'
+    body = kit.wav(SPEECH) + b"note" + struct.pack("<I", len(note)) + note
+    body = body[:4] + struct.pack("<I", len(body) - 8) + body[8:]
+    with canned(body, "audio/wav") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav")
+    assert packed.descriptor.at("/audio/frames") == 4000
+
+
+@pytest.mark.parametrize(
+    ("value", "times"),
+    [
+        ({"data": {"audio": kit.wav(SPEECH).hex(), "status": 2}}, 1),
+        ({"audio": f"data:audio/wav;base64,{b64(kit.wav(SPEECH))}"}, 1),
+        ({"audios": [b64(kit.wav(SPEECH))] * 2}, 2),
+        ({"choices": [{"message": {"audio": {"data": b64(kit.wav(SPEECH))}}}] * 2}, 1),
+    ],
+)
+def test_audio_in_json_is_found_where_servers_put_it(tmp_path: Path, value: object, times: int) -> None:
+    with canned(json.dumps(value).encode(), "application/json") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
+    with sound_of(open_artifact(packed.path)) as sound:
+        assert (sound.read(0, sound.frames) * 32768).astype("<i2").tobytes() == SPEECH * times
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "reason"),
+    [
+        ("application/json", json.dumps({"speech": b64(SPEECH), "usage": {}}).encode(), "speech, usage"),
+        ("application/json", json.dumps({"message": "made", "speech": b64(SPEECH)}).encode(), "no audio: made"),
+        ("application/json", json.dumps({"detail": [b64(SPEECH)]}).encode(), "a known field: detail"),
+        ("application/json", json.dumps({"audio": "/tmp/a b.wav"}).encode(), "audio that is not base64"),
+        ("text/event-stream", events({"speech": b64(SPEECH)}), "bytes without audio"),
+    ],
+)
+def test_an_answer_whose_audio_is_not_found_is_kept(tmp_path: Path, kind: str, body: bytes, reason: str) -> None:
+    """It may be the only one there is; the message says where it is, and is no wall of base64."""
+    said: list[str] = []
+    with canned(body, kind) as address, pytest.raises(CommandFailed) as caught:
+        record_http(asked(address), tmp_path / "run.tts.wav", say=said.append)
+    path = tmp_path / "run.tts.wav.part.answer"
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (body, [path.name])
+    assert said == [f"the answer is kept in {path}"]
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_an_error_that_is_bytes_is_not_printed(tmp_path: Path) -> None:
+    with canned(SPEECH, "audio/pcm", status="503 Busy") as address, pytest.raises(CommandFailed) as caught:
+        record_http(asked(address), tmp_path / "run.tts.wav")
+    assert "no audio: an answer that is not text: found HTTP 503" in str(caught.value)
+
+
+@pytest.mark.parametrize("header", [b"", kit.wav(SPEECH)[:44]])
+@pytest.mark.parametrize("name", ["speech.audio.done", "response.audio.done"])
+def test_a_last_event_that_repeats_the_speech_does_not_double_it(tmp_path: Path, name: str, header: bytes) -> None:
+    parts = [SPEECH[:5000], SPEECH[5000:]]
+    deltas = [{"type": "speech.audio.delta", "audio": b64(part)} for part in parts]
+    body = events(*deltas, {"type": name, "audio": b64(header + SPEECH)})
+    with canned(body, "text/event-stream") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:24000:1")
+    assert packed.descriptor.at("/audio/frames") == 4000
+
+
+def test_a_last_event_may_hold_the_last_piece(tmp_path: Path) -> None:
+    """Less than what came before repeats nothing."""
+    body = events(
+        {"type": "audio.delta", "audio": b64(SPEECH[:5000])}, {"type": "audio.done", "audio": b64(SPEECH[5000:])}
+    )
+    with canned(body, "text/event-stream") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:24000:1")
+    assert packed.descriptor.at("/audio/frames") == 4000

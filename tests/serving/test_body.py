@@ -94,6 +94,17 @@ def test_content_encodings_in_every_cut(encoding: str, bits: int) -> None:
         assert got + reader.end() == AUDIO
 
 
+@pytest.mark.parametrize("size", [12, 99, 4_096])
+def test_big_endian_samples_in_every_cut(size: int) -> None:
+    """Samples that look like frames of MPEG are samples still, where others came before."""
+    frame = b"\xff\xf1\x50\x80\x04\x3f\xfc" + bytes(26)
+    sent = AUDIO[:99] + frame * 99 + AUDIO[99:]
+    reader = BodyReader("audio/L16; rate=24000", None)
+    got = b"".join(reader.take(sent[start : start + size]) for start in range(0, len(sent), size)) + reader.end()
+    assert (got[0:100:2], got[1:100:2], len(got)) == (sent[1:101:2], sent[0:100:2], len(sent))
+    assert got[:-1:2] == sent[1::2]
+
+
 def test_what_is_not_read_is_refused() -> None:
     """Another encoding, bytes that are not of it, and base64 that is none."""
     with refusals.raises(Refused, match="an unsupported content encoding: found br"):

@@ -9,6 +9,7 @@ import http.server
 import json
 import random
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -25,7 +26,6 @@ from ttsartifact.serving.proxying import Proxy, SpeechExchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class proxied:  # noqa: N801 - reads as an act
@@ -34,6 +34,7 @@ class proxied:  # noqa: N801 - reads as an act
     def __init__(self, to: str, folder: Path, **stated: Any) -> None:
         self._to, self._folder, self._stated = to, str(folder), stated
         self.gathered: Gathered | None = None
+        self.told: list[str] = []
 
     def __enter__(self) -> str:
         ready: threading.Event = threading.Event()
@@ -52,7 +53,7 @@ class proxied:  # noqa: N801 - reads as an act
                 self._folder,
                 stated=self._stated,  # type: ignore[arg-type]
                 pcm=None,
-                say=lambda _: None,
+                say=self.told.append,
                 listening=listening,
                 until=self._until,
             )
@@ -119,6 +120,32 @@ class _Speaks(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+class _Unread(_Speaks):
+    """A server whose JSON holds its audio where nobody looks."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'{"speech": "AAAA"}')
+
+
+def test_an_answer_without_known_audio_is_kept_and_named(tmp_path: Path) -> None:
+    """A proxy sees each answer once."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Unread)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    proxy = proxied(f"http://127.0.0.1:{server.server_port}", tmp_path)
+    with proxy as address:
+        httpx.post(f"{address}/v1/audio/speech", json={"input": "Hello."}, timeout=60, trust_env=False)
+    server.shutdown()
+    server.server_close()
+    (line,) = proxy.told
+    words, _, path = line.partition("; what came is kept in ")
+    assert words == "not_audio: JSON without audio in a known field: speech"
+    assert Path(path).read_bytes() == b'{"speech": "AAAA"}'
 
 
 def test_whatever_a_client_writes_is_a_run(tmp_path: Path) -> None:

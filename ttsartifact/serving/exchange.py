@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import IO, TYPE_CHECKING
 
 from ttsartifact.errors import TtsArtifactError
-from ttsartifact.serving.body import BodyReader, ServerMessage, error_words
+from ttsartifact.serving.body import BodyReader, ServerMessage, error_words, state
 from ttsartifact.serving.request import StatedByServer, public_url, stated_by
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Exchange:
     """Called when the request was handed over, and after each read."""
     encoding: str = "identity"
     carried: str = "body"
+    said: dict[str, list[str]] = field(default_factory=dict)
+    """What the server states about raw samples, in its headers and beside them; see `BodyReader`."""
     _reader: BodyReader | None = None
     _file: IO[bytes] | None = None
     _words: bytes = b""
@@ -95,7 +97,9 @@ class Exchange:
             return
         try:
             self._reader = BodyReader(self.content_type, by_name.get("content-encoding"))
-            self.encoding, self.carried = self._reader.encoding, self._reader.carried
+            self.encoding, self.carried, self.said = self._reader.encoding, self._reader.carried, self._reader.said
+            encoding, rate, channels = (self.stated.pcm or f":{self.stated.sample_rate_hz}:").split(":")
+            state(self.said, {"encoding": encoding, "rate": rate, "channels": channels})
         except TtsArtifactError as error:
             self.close(t_ns, Status.NOT_AUDIO, str(error))
 
@@ -126,9 +130,8 @@ class Exchange:
             try:
                 self._keep(t_ns, self._reader.end())
             except (ServerMessage, TtsArtifactError) as error:
-                empty = self.body_bytes == 0
-                self.close(t_ns, Status.EMPTY if empty else Status.NOT_AUDIO, "no body" if empty else str(error))
-                return
+                if self.body_bytes:
+                    self._fail(t_ns, error)
         if not self.reads:
             words = "no body" if self.body_bytes == 0 else f"{self.body_bytes} bytes without audio"
             self.close(t_ns, Status.EMPTY, words)
@@ -140,6 +143,9 @@ class Exchange:
         if self.status is None:
             self.status, self.t_end_ns = status, t_ns
             self.reason = None if reason is None else reason[:_LONGEST_REASON]
+        if self._reader is not None and self._reader.held:  # no audio was found in it: it is kept as it came
+            with open(self.path, "xb") as out:
+                out.write(self._reader.held)
         self._reader = None
         if self._file is not None:
             self._file.close()
@@ -168,8 +174,9 @@ class Exchange:
             self.follow()
 
     def _fail(self, t_ns: int, error: Exception) -> None:
-        self.status, self.reason, self.t_end_ns = Status.NOT_AUDIO, str(error)[:_LONGEST_REASON], t_ns
-        self._reader = None
+        if isinstance(error, ServerMessage) and error.is_whole:
+            self._reader = None
+        self.close(t_ns, Status.NOT_AUDIO, str(error))
 
 
 _OWN_HEADERS = {

@@ -143,7 +143,8 @@ class _Keeping:
         self.rows.append(row)
         self._journal.write(json.dumps(asdict(row)) + "\n")
         words = row.reason or (None if path is None else os.path.basename(path)) or ""
-        self._say(f"{row.status}: {words}")
+        held = heard.exchange.path
+        self._say(f"{row.status}: {words}" + (f"; what came is kept in {held}" if os.path.lexists(held) else ""))
 
     def forget(self) -> None:
         """Delete the journal, once the table holds its contents."""

@@ -23,7 +23,7 @@ from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.statements import require_sound, run_facts, spelled_out
 from ttsartifact.serving.exchange import Exchange, Status, connected, speak
 from ttsartifact.serving.request import is_loopback, public_url, require_library, stated_params
-from ttsartifact.serving.sound import delivered
+from ttsartifact.serving.sound import delivered, pcm_of
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 
@@ -120,8 +120,10 @@ class Keeper:
 
     def journal(self, run: Run, exchange: Exchange, wanted: SpeechRequest) -> None:
         """Write down what a recovery needs of an answer that has begun; later lines stand for earlier ones."""
-        words = exchange.stated.pcm or self.pcm
-        wave = None if words is None else StatedPcmFormat.parse(words)._asdict()
+        wave = None
+        with suppress(TtsArtifactError):
+            words = pcm_of(exchange, self.pcm)
+            wave = None if words is None else StatedPcmFormat.parse(words)._asdict()
         run.journal.write("audio", file=os.path.basename(exchange.path), pcm=wave, header_bytes=0)
         with suppress(TtsArtifactError):
             stated = self._statements(exchange, None, {})
@@ -289,13 +291,14 @@ def _follow(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest)
 
 
 def _keep(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest) -> None:
-    """Say where what the server delivered is kept, beside the output; without audio there is nothing to keep."""
-    if os.path.lexists(exchange.path) and os.path.getsize(exchange.path):
+    """Say where what the server delivered is kept, beside the output; an empty file is not."""
+    if exchange.audio_bytes:
         keeper.journal(run, exchange, wanted)
         tell_kept(run, exchange.path, "what the server sent")
-    else:
-        exchange.discard()
-        run.journal.remove()
+        return
+    if os.path.lexists(exchange.path):
+        run.say(f"the answer is kept in {exchange.path}")
+    run.journal.remove()
 
 
 async def _exchanged(wanted: SpeechRequest, exchange: Exchange, now: Callable[[], int]) -> None:

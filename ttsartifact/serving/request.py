@@ -162,6 +162,7 @@ class StatedByServer:
     device: str | None = None
     seed: str | None = None
     pcm: str | None = None
+    sample_rate_hz: str | None = None
 
     @property
     def states_load(self) -> bool:
@@ -199,7 +200,7 @@ def _read(states: str, value: str) -> dict[str, Any]:
     if states in {"queue_depth", "running", "batch_size", "batch_index"}:
         return {states: int(value)} if re.fullmatch(r"[0-9]{1,9}", value) else {}
     if states == "sample_rate_hz":
-        return {"pcm": f"s16le:{value}:1"} if re.fullmatch(r"[1-9][0-9]{3,6}", value) else {}
+        return {states: value} if re.fullmatch(r"[1-9][0-9]{3,6}", value) else {}
     if states == "engine":
         return {"engine": value} if _TOOL.fullmatch(value) else {}
     if states == "device":

@@ -7,8 +7,10 @@ that make one of each sentence, become the samples of all of them.
 from __future__ import annotations
 
 import os
+from array import array
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO
 
 from ttsartifact.container import riff
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
 
     from ttsartifact.serving.exchange import Exchange
 
-__all__ = ["Delivered", "delivered"]
+__all__ = ["Delivered", "delivered", "pcm_of"]
+
+_LEAST_TEXT = 16
+_LOOKED_AT = 1 << 14
+_TEXT_BYTES = b"\t\n\r" + bytes(range(0x20, 0x7F))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +54,40 @@ def delivered(exchange: Exchange, pcm: str | None) -> Delivered:
     Where it is not used, a note says so. Raises Refused for bytes that are not audio, and for raw samples of an
     unstated format. The file at the exchange's path is then as it came.
     """
-    found, stated = _recognised(exchange, pcm), exchange.stated.pcm
-    if pcm is None or (found.is_raw and stated in {None, pcm}):
+    found = _recognised(exchange, pcm)
+    used = pcm_of(exchange, pcm) if found.is_raw else None
+    if pcm in {None, used}:
         return found
-    sent = f"states {stated}" if found.is_raw else "sent a file with a header"
+    sent = f"states {used}" if found.is_raw else "sent a file with a header"
     notes = [found.note, f"--pcm {pcm} was not used, for the server {sent}"]
     return replace(found, note="\n".join(filter(None, notes)))
+
+
+def pcm_of(exchange: Exchange, pcm: str | None) -> str | None:
+    """Return the format of raw samples: what the server states, the rest as `pcm` does; None where no rate is known.
+
+    Raises Refused where the server states two formats, or one that is not read.
+    """
+    for what in ("encoding", "rate", "channels"):
+        if len(values := exchange.said.get(what, ())) > 1:
+            raise Refused(
+                f"the server states more than one {what} of its samples",
+                where="body",
+                found=", then ".join(values),
+                expected="one format",
+            )
+    found = {"channels": "1"} if exchange.said.get("coded") else {"encoding": "s16le", "channels": "1"}
+    found |= dict(zip(("encoding", "rate", "channels"), (pcm or "").split(":"), strict=True)) if pcm else {}
+    found |= {what: values[0] for what, values in exchange.said.items()}
+    if not found.keys() >= {"encoding", "rate"}:
+        return None
+    encoding = "s16le" if found["encoding"] == "s16be" else found["encoding"]  # the reader swapped their bytes
+    words = f"{encoding}:{found['rate']}:{found['channels']}"
+    try:
+        StatedPcmFormat.parse(words)
+    except Refused as error:
+        raise Refused("raw samples of this format are not read", where="body", found=words) from error
+    return words
 
 
 def _recognised(exchange: Exchange, pcm: str | None) -> Delivered:
@@ -63,10 +97,11 @@ def _recognised(exchange: Exchange, pcm: str | None) -> Delivered:
         return _wave(exchange)
     if codec_opening(head) is not None:
         with FileSource(exchange.path) as source:
+            _refuse_text(source)
             rate, frames = flac_length(source)
         chunks = [(exchange.reads[-1][0], 0, frames)] if frames else []
         return Delivered(path=exchange.path, chunks=chunks, sample_rate_hz=rate, is_raw=False, note=None)
-    return _raw(exchange, head, exchange.stated.pcm or pcm)
+    return _raw(exchange, head, pcm_of(exchange, pcm))
 
 
 def _wave(exchange: Exchange) -> Delivered:
@@ -76,6 +111,8 @@ def _wave(exchange: Exchange) -> Delivered:
     mended = repaired(exchange.path)
     with FileSource(exchange.path) as source:
         wave = riff.walk(source)
+        if wave.data.body + (wave.frames + 1) * wave.format.frame_bytes > source.size:
+            _refuse_text(source, wave.format)
     note = None if mended is None else mended.words
     start, rate = wave.data.body, wave.format.sample_rate_hz
     samples = Waves(wave.format, ((start, start + wave.frames * wave.format.frame_bytes),))
@@ -100,9 +137,13 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     wave = StatedPcmFormat.parse(words)
     with FileSource(exchange.path) as source:
         require_samples(source, 0, "body", sample_bytes=wave.bit_depth // 8)
+        note = None
+        if exchange.said.get("encoding") == ["s16be"]:
+            _require_order(source)
+            note = "the samples were big-endian, as audio/L16 is by RFC 2586: the bytes of each were swapped"
         left = exchange.audio_bytes % wave.frame_bytes
         samples = Waves(wave, ((0, exchange.audio_bytes - left),), left)
-        return _as_one(exchange, source, samples, samples.dropped, is_raw=True)
+        return _as_one(exchange, source, samples, "; ".join(filter(None, (note, samples.dropped))) or None, is_raw=True)
 
 
 def _as_one(
@@ -111,11 +152,43 @@ def _as_one(
     """Return the samples of an answer as one WAV, each frame at the read that completed it."""
     if not waves.sample_bytes:
         raise Refused("the answer holds no whole frame", where="body", found=f"{exchange.audio_bytes} bytes")
+    if waves.spans[-1][1] + waves.left_over >= answer.size:
+        _refuse_text(answer, waves.format)
     path = f"{exchange.path}.wav"
     with _created(path) as out:
         copy_pieces(waves.as_one(answer), out)
     chunks, rate = waves.chunks(exchange.reads), waves.format.sample_rate_hz
     return Delivered(path=path, chunks=chunks, sample_rate_hz=rate, is_raw=is_raw, note=note)
+
+
+def _refuse_text(source: FileSource, wave: riff.WaveFormat | None = None) -> None:
+    """Raise Refused for a text behind the sound, as of a server that fails in the middle of its answer.
+
+    In samples of 16 bits, 16 printable bytes are a text, for no sound has as many; elsewhere only JSON is.
+    """
+    tail = source.read_at(max(0, source.size - _LOOKED_AT), min(_LOOKED_AT, source.size))
+    text = tail[len(tail.rstrip(_TEXT_BYTES)) :]
+    if wave is None or wave.bit_depth != 16:
+        text = text[text.find(b"{") :]
+        text = text if kind_of(text, sample_bytes=1) else b""
+    if len(text) >= _LEAST_TEXT:
+        raise Refused(
+            "the server sent text behind the sound",
+            where=f"body, byte {source.size - len(text)}",
+            found=first_line(text),
+            expected="sound up to the end",
+        )
+
+
+def _require_order(source: FileSource) -> None:
+    """Raise Refused for samples that were little-endian before their bytes were swapped, against their media type."""
+    samples = array("h", source.read_at(0, min(_LOOKED_AT, source.size) & ~1))
+    stated = sum(abs(one - other) for one, other in pairwise(samples))
+    samples.byteswap()
+    if 2 * sum(abs(one - other) for one, other in pairwise(samples)) < stated:
+        raise Refused(
+            "the server states audio/L16, whose samples are big-endian, and sent little-endian ones", where="body"
+        )
 
 
 @contextmanager
