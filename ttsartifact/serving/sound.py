@@ -20,7 +20,7 @@ from ttsartifact.container.magic import first_line, kind_of
 from ttsartifact.container.source import FileSource, copy_pieces
 from ttsartifact.errors import Refused
 from ttsartifact.recording.ordering import StatedPcmFormat
-from ttsartifact.recording.pcm_stream import Waves, require_samples
+from ttsartifact.recording.pcm_stream import Waves, refuse_text_behind, require_samples
 from ttsartifact.recording.repairing import rebuilt, repaired
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivered", "delivered", "pcm_of"]
 
-_LEAST_TEXT = 16
 _LOOKED_AT = 1 << 14
-_TEXT_BYTES = b"\t\n\r" + bytes(range(0x20, 0x7F))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,22 +160,9 @@ def _as_one(
 
 
 def _refuse_text(source: FileSource, wave: riff.WaveFormat | None = None) -> None:
-    """Raise Refused for a text behind the sound, as of a server that fails in the middle of its answer.
-
-    In samples of 16 bits, 16 printable bytes are a text, for no sound has as many; elsewhere only JSON is.
-    """
-    tail = source.read_at(max(0, source.size - _LOOKED_AT), min(_LOOKED_AT, source.size))
-    text = tail[len(tail.rstrip(_TEXT_BYTES)) :]
-    if wave is None or wave.bit_depth != 16:
-        text = text[text.find(b"{") :]
-        text = text if kind_of(text, sample_bytes=1) else b""
-    if len(text) >= _LEAST_TEXT:
-        raise Refused(
-            "the server sent text behind the sound",
-            where=f"body, byte {source.size - len(text)}",
-            found=first_line(text),
-            expected="sound up to the end",
-        )
+    """Raise Refused for a text behind the sound, as of a server that fails in the middle of its answer."""
+    is_wide = wave is not None and wave.bit_depth == 16  # 16 printable bytes are no sound of this width alone
+    refuse_text_behind(source, source.size, "body", sample_bytes=2 if is_wide else 1)
 
 
 def _require_order(source: FileSource) -> None:
