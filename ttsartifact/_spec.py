@@ -7,8 +7,6 @@ import os
 from functools import cache
 from typing import Any
 
-__all__ = ["FORMAT_VERSION", "SPEC_DIR", "kit_folder", "load_json", "read", "schemas", "table"]
-
 FORMAT_VERSION = "1.0"
 
 # hatch_build.py writes both: every TOML file when the package is built or installed, with the schemas

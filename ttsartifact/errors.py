@@ -17,24 +17,6 @@ TtsArtifactError
 
 from __future__ import annotations
 
-__all__ = [
-    "CapsuleLost",
-    "CommandFailed",
-    "Damaged",
-    "InvalidDescriptor",
-    "NotAnArtifact",
-    "NotFound",
-    "NotReadable",
-    "OutputExists",
-    "Refused",
-    "TooLarge",
-    "TtsArtifactError",
-    "Unavailable",
-    "WrongCall",
-    "cause_of",
-    "damaged_at",
-]
-
 
 class TtsArtifactError(Exception):
     """An error: its `message`, `where` it is, what was `found`, what was `expected`, and the `rule` that is broken."""

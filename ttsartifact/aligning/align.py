@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ttsartifact.aligning.log import SensorLog
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Aligned", "Wanted", "align", "draw"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

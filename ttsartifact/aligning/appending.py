@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.aligning.log import SensorLog
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["METER_NAMES", "MOST_LOG_BYTES", "append", "meter_of"]
-
 _ENTRY_BYTES = 48 << 10
 MOST_LOG_BYTES = 512 * _ENTRY_BYTES
 

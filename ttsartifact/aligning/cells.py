@@ -18,22 +18,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.aligning.log import Dialect
 
-__all__ = [
-    "FORMATS",
-    "UNITS",
-    "Reading",
-    "WrittenTime",
-    "form_of",
-    "gathered",
-    "milli",
-    "require_plain_time",
-    "rows_of",
-    "stamp_of",
-    "to_utc_ns",
-    "unit_in",
-    "zone_shift_ns",
-]
-
 UNITS: dict[str, tuple[ReadingKind, Decimal]] = {
     "uW": (ReadingKind.POWER, Decimal("0.001")),
     "mW": (ReadingKind.POWER, Decimal(1)),

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Fit", "Sampled", "StepFunction", "burst_of", "fit", "load_of", "window_of"]
-
 _COLUMNS = ("power_mw", "util_gpu_pct")
 
 

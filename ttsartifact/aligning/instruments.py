@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.aligning.log import SensorLog
 
-__all__ = ["LAYOUTS", "reader_of"]
-
 
 class _Analyser(NamedTuple):
     """What one analyser says in a line of `spl.txt`."""

@@ -15,18 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = [
-    "DIALECTS",
-    "Dialect",
-    "Marker",
-    "ReadingKind",
-    "SensorLog",
-    "TimeBase",
-    "Value",
-    "dialect_of",
-    "middle_step",
-]
-
 
 class TimeBase(StrEnum):
     """What the times of a log count from."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ttsartifact.aligning.log import Marker, SensorLog
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["by_clock", "by_hand", "by_load", "by_markers"]
-
 _PPB = 1_000_000_000
 _PPM = 1_000_000
 

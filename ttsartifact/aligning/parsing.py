@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Columns", "read_log"]
-
 _FIRST_LINES = 9
 """The form of the times is read off the rows among these lines."""
 MAX_LOG_BYTES = 512 * 1024 * 1024

@@ -22,19 +22,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.aligning.log import SensorLog
 
-__all__ = [
-    "ASSUMED_LAG_NS",
-    "ASSUMED_SYNC_NS",
-    "LEAST_UPDATES",
-    "Assumed",
-    "Figures",
-    "Mapping",
-    "Method",
-    "as_power",
-    "figures_of",
-    "updates_of",
-]
-
 ASSUMED_SYNC_NS = 400_000_000
 """How far the clock of a log may be from UTC where it is not stated: the difference that MLPerf Power allows."""
 ASSUMED_LAG_NS = 200_000_000

@@ -23,23 +23,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.attesting.runlog import Entry, Proof
 
-__all__ = [
-    "PAYLOAD_TYPE",
-    "RERUN",
-    "RUN",
-    "attach",
-    "enveloped",
-    "pre_authentication",
-    "proof_part",
-    "read_statement",
-    "rerun_problem",
-    "sign_dsse",
-    "sign_ssh",
-    "sign_statement",
-    "signers_of",
-    "timestamp_part",
-]
-
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 RUN = "urn:ttsartifact:1.0:run"
 """Predicate of a statement that vouches for a run."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.attesting.trust import Signer, Trust
 
-__all__ = ["AttestationKind", "Attested", "Standing", "attested", "check_attestation", "lacking", "second_party_reruns"]
-
 _SAME_SAMPLES = frozenset({"FILE-EXACT", "PCM-EXACT"})
 
 

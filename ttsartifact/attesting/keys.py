@@ -21,22 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = [
-    "Checkpoint",
-    "NoteKey",
-    "cosigners",
-    "fingerprint",
-    "from_base64",
-    "generate_key",
-    "holds_ed25519",
-    "load",
-    "load_private_key",
-    "note_key",
-    "parse_checkpoint",
-    "parse_note_key",
-    "sign_checkpoint",
-]
-
 _ED25519 = 1
 _COSIGNATURE = 4
 _KEY_LIMIT_BYTES = 16 << 10

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Entry", "EntryKind", "Proof", "RunLog", "parse_proof", "prove"]
-
 HASH_BYTES = 32
 _TILE = 256
 _ENTRY_LIMIT_BYTES = 0xFFFF

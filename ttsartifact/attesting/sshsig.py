@@ -22,8 +22,6 @@ from ttsartifact.errors import Damaged, Refused, Unavailable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["NAMESPACE", "SshSignature", "armoured", "parse_sshsig", "sign_with_ssh", "ssh_fingerprint"]
-
 NAMESPACE = "ttsartifact@v1"
 _MAGIC = b"SSHSIG"
 _ARMOUR = re.compile(r"-----BEGIN SSH SIGNATURE-----\s+([A-Za-z0-9+/=\s]+)-----END SSH SIGNATURE-----\s*")

@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Piece
 
-__all__ = ["Authority", "ContentCredential", "Requirements", "Signer", "Trust", "content_credential", "load_trust"]
-
 ROLES = frozenset({"poster", "rerunner"})
 _VERSION = re.compile(rb"^\s*version\s*=", re.MULTILINE)
 _LIMIT_BYTES = 1 << 20

@@ -23,20 +23,6 @@ from ttsartifact.terms import digest
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = [
-    "LIMIT_BYTES",
-    "Aspect",
-    "Claim",
-    "ClaimProcedure",
-    "ClaimTest",
-    "Direction",
-    "Effect",
-    "RunGroup",
-    "claim_of",
-    "load_claim",
-    "parsed_claim",
-]
-
 LIMIT_BYTES = 1 << 20
 _MICRO = 1_000_000
 _KNOWN = {

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.testing import Tested
     from ttsartifact.measuring.metrics import Measured
 
-__all__ = ["Answer", "Decided", "Evaluation", "Registered", "evaluate"]
-
 _PHONE_DIGITS = 2
 """More decimals of what is a mean over phones."""
 _MICRO = 1_000_000

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.claim import Claim
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["CR", "EVAL_RESULT", "PRML", "computation_receipt", "eval_result", "gate_result", "prml"]
-
 PRML = "https://falsify.dev/prml/v0.1"
 EVAL_RESULT = "https://b7n0de.com/attestation/eval-result/v0.2"
 CR = "https://in-toto.io/attestation/computation-receipt/v0.1"

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.obstacles import ClaimedRun
     from ttsartifact.comparing.changes import Change
 
-__all__ = ["Confounder", "Matched", "changes_at", "differing", "match"]
-
 _REFERENCES = ("reference_clip", "reference_clip_as_fed", "reference_clips", "reference_order")
 _MEASURED_AS = ("observer", "t_first_token_semantics", "streaming", "includes", "warmup_runs", "first_call")
 """Places below /run/times that say how times were taken; for a metric of time they are conditions too."""

@@ -24,19 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = [
-    "ClaimedRun",
-    "Obstacle",
-    "ObstacleKind",
-    "counted_as",
-    "in_order",
-    "of_attempts",
-    "of_counts",
-    "of_files",
-    "of_log",
-    "shown_of",
-]
-
 _AS_RECORDED = frozenset({Verdict.INTACT, Verdict.REWRAPPED, Verdict.RETAGGED})
 
 

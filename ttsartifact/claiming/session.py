@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.obstacles import ClaimedRun
     from ttsartifact.measuring.metrics import Measured, Metric
 
-__all__ = ["DEFAULT_METRICS", "ChangePoint", "Course", "Session", "SessionRow", "change_points", "session_of"]
-
 DEFAULT_METRICS = ("pitch", "pitch_range", "loudness", "syllable_rate", "spectral_centroid")
 _DRAWS = 999
 _ALPHA = 0.01

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.measuring.metrics import Measured
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["check_claim", "session_over"]
-
 
 def check_claim(
     claim: Path | str,

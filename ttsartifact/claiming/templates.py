@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["TEMPLATES"]
-
 _HEAD = """\
 # A claim, written before its runs. `ttsa claim check {name}.toml` prints its digest; record each run with
 # `--preregistered {name}.toml`, and settle it with `ttsa claim check {name}.toml RUNS...`.

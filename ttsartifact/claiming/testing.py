@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.claiming.claim import ClaimTest
 
-__all__ = ["Comparison", "Tested", "put_to_test"]
-
 _MICRO = 1_000_000
 _P_DIGITS = 9
 _INTERVAL_TAIL = 0.025

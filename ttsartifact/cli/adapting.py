@@ -13,9 +13,6 @@ from ttsartifact.reporting.terminal import safe
 if TYPE_CHECKING:
     from ttsartifact.running.adapt import AdaptationClip, Adapted
 
-__all__ = ["adapt"]
-
-
 Transcripts = Annotated[str, Option("Transcripts: one line per clip, in a UTF-8 file.", metavar="FILE")]
 Provenance = Annotated[
     Sequence[str],

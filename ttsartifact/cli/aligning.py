@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ttsartifact.aligning.align import Aligned, Wanted
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["align"]
-
 _METHODS = ("clock", "load-fit", "markers", "manual")
 _METHODS_OF = {"drift": _METHODS[1:2], "lag_ms": _METHODS[:3], "sync_ms": _METHODS[:1]}
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.cli.options import CommandParameter
 
-__all__ = ["UsageError", "app", "usage_words"]
-
 # typer before 0.26 raises click's errors and later ones its own copy of them: the kin of a public name finds both.
 UsageError: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["publish", "sign", "stamp_step", "timestamp"]
-
 Out = Annotated[
     str | None,
     Option(

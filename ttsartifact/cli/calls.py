@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ttsartifact.cli.options import CommandParameter
     from ttsartifact.cli.table import Command
 
-__all__ = ["for_typer", "parsed", "recognise", "say_version"]
-
 _WIDEST = 80
 _LONGEST_LABEL = 24
 _FLAGS = (

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["convert", "pack", "reattach", "strip", "unpack"]
-
 _KNOWN_OF_AUDIO = ("roles", "encoder", "clipped_samples", "decoded")
 
 

@@ -19,9 +19,6 @@ from ttsartifact.verifying.report import Report, exit_code
 if TYPE_CHECKING:
     from ttsartifact.reporting.receipt import Receipt, ReceiptMismatch
 
-__all__ = ["ignored", "validate", "verify"]
-
-
 _LONGEST_CLIP_BYTES = 1 << 30
 
 Format = Annotated[str, Option("Output format.", choices=tuple(VOICES))]

@@ -10,8 +10,6 @@ from ttsartifact.cli.options import Argument, Files, Force, Option
 from ttsartifact.cli.speak import EXIT, Usage, columns, paint, passing, progress, say, show
 from ttsartifact.reporting.terminal import safe
 
-__all__ = ["claim", "session"]
-
 _ACTS = ("new", "check")
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ttsartifact.rerunning.plan import Plan
     from ttsartifact.rerunning.workplace import Rerun
 
-__all__ = ["diff", "rerun"]
-
 
 def diff(
     a: Annotated[str, Argument("A", "A run; SET.tts.parquet#3 is a row of a data set.")],

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from ttsartifact.cli.options import CommandParameter
     from ttsartifact.cli.table import Command
 
-__all__ = ["completion"]
-
 
 def completion(
     shell: Annotated[str, Argument("SHELL", "bash, zsh or fish.", words=lambda: tuple(_WRITERS))],

@@ -9,8 +9,6 @@ from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say, show
 from ttsartifact.conforming.ask import ask_all
 from ttsartifact.conforming.kit import differences, hand_out, load
 
-__all__ = ["conform", "fixtures"]
-
 
 def conform(
     command: Annotated[

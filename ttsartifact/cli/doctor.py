@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from importlib.metadata import EntryPoint
 
-__all__ = ["doctor"]
-
 _PACKAGES = (
     "jsonschema",
     "jsonschema-rs",

@@ -19,8 +19,6 @@ from ttsartifact.errors import TtsArtifactError, cause_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; no exception caused by an untrusted file passes this point.

@@ -14,8 +14,6 @@ from ttsartifact.formulas.conditions import and_more
 from ttsartifact.reporting.terminal import fitted_lines
 from ttsartifact.verifying.catalogue import Rule, catalogue
 
-__all__ = ["explain", "schema"]
-
 _MOST_FIXTURES = 6
 _WIDEST = 100
 _Page = tuple[str, list[tuple[str, str]]]

@@ -12,8 +12,6 @@ from ttsartifact.reporting.terminal import safe
 if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["export", "report", "statement", "write_page"]
-
 
 def export(
     files: Files,

@@ -13,17 +13,6 @@ from ttsartifact.container.carrier import SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = [
-    "STANDARD_OUTPUT",
-    "bytes_of",
-    "delivered",
-    "files_under",
-    "lines_of",
-    "listed",
-    "suffix_for",
-    "temporary_folder",
-]
-
 STANDARD_OUTPUT = "-"
 
 _LONGEST_LINES_BYTES = 16 << 20

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ttsartifact.perturbing.perturb import Perturbed
     from ttsartifact.terms.policy import Scores
 
-__all__ = ["gallery", "gate", "perturb"]
-
 
 def perturb(
     file: File,

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ttsartifact.serving.loading import Load
     from ttsartifact.terms.policy import Policy
 
-__all__ = ["bench", "import_", "proxy", "stats"]
-
 _LAWS = ("poisson", "constant")
 LeaveAfter = Annotated[
     float | None, Option("Abandon each answer MS after its first byte (barge-in).", metavar="MS", least=0)

@@ -27,35 +27,6 @@ if TYPE_CHECKING:
     from ttsartifact.running.runner_protocol import RunnerInfo
     from ttsartifact.terms.policy import Policy
 
-__all__ = [
-    "Attempt",
-    "Gate",
-    "Lang",
-    "Notes",
-    "Preregistered",
-    "Ref",
-    "SensorName",
-    "Session",
-    "SyncBurstFlag",
-    "SyncChip",
-    "as_usage",
-    "burst_of",
-    "clips_of",
-    "given_text",
-    "note",
-    "note_credentials",
-    "note_lacking",
-    "numbers",
-    "origin",
-    "policy_of",
-    "print_written",
-    "refuse_strange",
-    "registered",
-    "seed_words",
-    "sensor_of",
-    "usual",
-]  # fmt: skip
-
 Attempt = Annotated[int | None, Option("Number of this attempt, counting all earlier ones.", metavar="N", least=1)]
 Gate = Annotated[
     str | None, Option("A policy that promotes or rejects the run; the file is kept either way.", metavar="TOML")

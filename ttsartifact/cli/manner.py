@@ -5,8 +5,6 @@ from typing import Annotated
 from ttsartifact._starting import NamedTuple
 from ttsartifact.cli.options import Option
 
-__all__ = ["Manner", "manner", "set_manner"]
-
 
 class Manner(NamedTuple):
     """What the user asked of the output."""

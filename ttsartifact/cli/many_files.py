@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.report import Report
 
-__all__ = ["CHUNK", "reports_of", "reports_of_all"]
-
 CHUNK = 256  # paths a task: below, handing tasks around costs more than verifying
 _PARALLEL_FROM = 500  # files; starting processes pays only beyond
 _TASKS_A_WORKER = 8  # in flight, so that memory stays flat however many files there are

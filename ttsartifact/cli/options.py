@@ -35,20 +35,6 @@ from ttsartifact._starting import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "Argument",
-    "CommandParameter",
-    "File",
-    "Files",
-    "Force",
-    "Option",
-    "Out",
-    "Params",
-    "arguments_of",
-    "parameters_of",
-]
-
-
 _VALUES = {str: "TEXT", int: "N", float: "X"}
 
 

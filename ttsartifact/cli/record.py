@@ -38,8 +38,6 @@ from ttsartifact.terms.level import LEVELS
 if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed
 
-__all__ = ["record", "recover"]
-
 _NS_PER_MS = 1_000_000
 _DEVICES = ("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")
 _DETERMINISM = ("bitwise", "same_device", "statistical", "none")

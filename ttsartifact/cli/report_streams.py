@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     Differences = tuple[ReceiptMismatch, ...] | None
 
-__all__ = ["VOICES", "TextStream", "voice"]
-
 
 class TextStream:
     """Lines for eyes: each report as it comes, then the sum."""

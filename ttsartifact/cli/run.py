@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from ttsartifact.running.run import RunOptions
     from ttsartifact.running.runner_protocol import RunnerInfo
 
-__all__ = ["run"]
-
 _TOGETHER = 16
 
 

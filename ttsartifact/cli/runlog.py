@@ -14,8 +14,6 @@ from ttsartifact.reporting.terminal import safe
 if TYPE_CHECKING:
     from ttsartifact.attesting.runlog import Entry, RunLog
 
-__all__ = ["log"]
-
 _LONGEST_BYTES = 1 << 20
 _ACTS = ("init", "add", "checkpoint", "stamp", "prove", "check")
 

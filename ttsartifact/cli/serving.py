@@ -12,17 +12,6 @@ if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed
     from ttsartifact.serving.request import SpeechRequest
 
-__all__ = [
-    "AllowNet",
-    "KeyFrom",
-    "ServerDevice",
-    "ServerEngine",
-    "ServerPcm",
-    "held_conditions",
-    "print_recorded",
-    "request_of",
-]
-
 AllowNet = Annotated[bool, Option("Allow a server on a different machine; the text leaves this one.", needs="http")]
 KeyFrom = Annotated[
     str | None,

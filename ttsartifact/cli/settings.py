@@ -22,8 +22,6 @@ from ttsartifact.cli.speak import Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NO_SETTINGS", "Settings", "find_settings", "ignored", "read_settings"]
-
 _OWN, _SHARED = "ttsartifact.toml", "pyproject.toml"
 _TABLE = b"ttsartifact"
 _WAYS = (b"tool.ttsartifact", b"[tool]", b"tool=")  # how TOML may spell the table, blanks and quotes aside

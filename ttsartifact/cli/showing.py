@@ -12,8 +12,6 @@ from ttsartifact.reading.artifact import Artifact, open_artifacts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["show"]
-
 
 def show(
     files: Files,

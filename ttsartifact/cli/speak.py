@@ -18,26 +18,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.reporting.phrases import Paint
 
-__all__ = [
-    "EXIT",
-    "Usage",
-    "columns",
-    "error_line",
-    "exit_of",
-    "paint",
-    "passing",
-    "place_of",
-    "progress",
-    "say",
-    "say_written",
-    "show",
-    "tell",
-    "tell_last",
-    "told",
-    "usage_line",
-    "worst",
-]
-
 
 class EXIT:
     """Exit codes (clause 10.3)."""

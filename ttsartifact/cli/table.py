@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.cli.options import CommandParameter
 
-__all__ = ["ABOUT", "COMMANDS", "Command", "call"]
-
 ABOUT = (
     "One file per run of speech synthesis: the audio, its conditions, its timebase, and digests over every byte.",
     "Exit codes: 0 no error, 1 findings, 2 wrong usage, 3 inconclusive, 4 unreadable or refused, 5 internal error.",

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["AudioComparison", "Divergence", "Tolerance", "compare_audio", "compare_pcm"]
-
 _NS = 1_000_000_000
 _ALIGN_S = 1  # how far apart two takes may begin
 _ALIGN_OVER_S = 20  # how much of each is looked at to find that out; 32 MB of spectrum at 48 kHz

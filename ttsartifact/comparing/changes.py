@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ttsartifact.formulas.conditions import Subject
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Change", "Unstated", "changes_between", "stated_by_neither", "to_blame"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ttsartifact.formulas.conditions import Condition
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Difference", "StageComparison", "compare_stages", "condition_diff", "is_exact"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:

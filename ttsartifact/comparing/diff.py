@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     PathLike = str | os.PathLike[str] | Path
     OnProgress = Callable[[int, int], None]
 
-__all__ = ["Diff", "FaultyPart", "Side", "diff"]
-
 _SAMPLES_AS_RECORDED = frozenset({Verdict.INTACT, Verdict.REWRAPPED, Verdict.RETAGGED})
 _FILE_AS_RECORDED = frozenset({Verdict.INTACT, Verdict.REWRAPPED})
 _TRACE = re.compile(r"(?:part )?trace/([^/]+(?:/[^/]+)?)(?=/columns|$)|/traces/([0-9]+)")

@@ -30,19 +30,6 @@ if TYPE_CHECKING:
 
     Mono = Callable[[int, int], NDArray[np.float64]]
 
-__all__ = [
-    "BLOCK_FRAMES",
-    "Copy",
-    "Sound",
-    "copy_at",
-    "format_words",
-    "mel_distance_db",
-    "sound_of",
-    "sound_of_clip",
-    "sound_of_file",
-    "sound_of_pcm",
-]
-
 BLOCK_FRAMES = 4096
 _MAX_KEPT_FRAMES = 1 << 28  # an hour and a half at 48 kHz, a gigabyte a channel on disk
 

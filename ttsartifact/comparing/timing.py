@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.sound import Sound
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Quantity", "Timing", "compare_timing"]
-
 _FIGURES = (
     *("time_to_first_byte_ns", "time_to_first_token_ns", "time_to_first_audio_ns", "leading_silence_ns"),
     *("queue_wait_ns", "time_to_last_token_ns", "rtf_e2e", "rtf_compute", "rtf_steady"),

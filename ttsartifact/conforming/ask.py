@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.conforming.kit import Case
 
-__all__ = ["CaseResult", "ask", "ask_all"]
-
 MAX_ANSWER_BYTES = 16 << 20
 _EXIT_CODES = frozenset({0, 1, 3, 4})
 _VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN", "CAPSULE_LOST", "NOT_AN_ARTIFACT")

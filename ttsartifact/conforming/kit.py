@@ -18,8 +18,6 @@ from ttsartifact.container.schemas import require_valid
 from ttsartifact.container.source import FileSource, Span
 from ttsartifact.errors import Damaged, NotFound, Refused, Unavailable
 
-__all__ = ["Case", "differences", "hand_out", "load"]
-
 _BESIDE = ("manifest.json", "README.md")  # what a kit holds that its manifest does not list
 
 

@@ -21,8 +21,6 @@ from ttsartifact.errors import Damaged, NotAnArtifact, TtsArtifactError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["OPUS_RATE_HZ", "Bare", "codec_of", "flac_length", "judge"]
-
 OPUS_RATE_HZ = 48_000  # RFC 7845 section 5.1: Opus plays at 48 kHz; the header's other rate is a memory of the input
 _INTEGERS = frozenset({"pcm_u8", "pcm_s16", "pcm_s24", "pcm_s32"})
 _PCM_SUBTYPE = "pcm_s16"  # the format into which compressed streams used to be hidden, so players look for them there

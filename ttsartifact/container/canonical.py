@@ -19,21 +19,6 @@ from ttsartifact.errors import InvalidDescriptor, TooLarge
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = [
-    "PARAMETER_NAMES",
-    "Fault",
-    "at_pointer",
-    "canonical_bytes",
-    "descriptor_bytes",
-    "half_characters",
-    "is_canonical",
-    "is_parameter_name",
-    "is_spelled_so",
-    "parse",
-    "parse_descriptor",
-    "read_json",
-]
-
 _KEY = late_pattern(r"[a-z][a-z0-9_]*")
 _PARAMETER = late_pattern(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 _PARAMETERS = "/generation/params/"

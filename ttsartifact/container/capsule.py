@@ -26,8 +26,6 @@ from ttsartifact.container.limits import (
 from ttsartifact.container.source import BytesSource, Source
 from ttsartifact.errors import Damaged, TooLarge
 
-__all__ = ["ADVICE", "SEAL_DIGITS", "Capsule", "Misframing", "build", "parse", "seal_of"]
-
 ADVICE = "`ttsa reattach` puts back that of the recorded run, `ttsa record` makes a new run"
 """What can be done about a file without a capsule: nobody knows whether it ever had one."""
 _MAGIC = b"TTSA/1\nseal sha256:"

@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.capsule import Capsule, Misframing
     from ttsartifact.container.source import Piece, Source
 
-__all__ = [
-    "CARRIERS",
-    "SUFFIXES",
-    "Carrier",
-    "carrier_named",
-    "carrier_of",
-    "carries_capsule",
-    "embed",
-    "opening_of",
-    "recognised",
-]
-
 CARRIERS = (*(codec.name for codec in CODECS.values() if codec.has_carrier), "parquet")
 SUFFIXES = tuple(f".tts.{carrier}" for carrier in CARRIERS)
 

@@ -7,8 +7,6 @@ from typing import Final
 
 from ttsartifact._starting import NamedTuple, late_pattern
 
-__all__ = ["CODECS", "LOSSY", "OPENING_BYTES", "Codec", "codec_opening", "suffix_of"]
-
 
 class Codec(NamedTuple):
     """One codec: how it is named, stored and recognised."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["INTEGER_BITS", "TRACE_TABLES", "audio_path", "flat_columns", "flat_names", "layout", "table_rows", "utc_of"]
-
 INTEGER_BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 TRACE_TABLES = ("chunks", "telemetry", "events")
 """The traces that have a nested column of their own; all traces are in `parts`, byte for byte."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-__all__ = ["LANE_BYTES", "crc8", "crc16", "lanes_of", "state_at"]
-
 LANE_BYTES = 256
 _FROM_BYTES = 128 * 1024  # from here on numpy is worth its import
 _ZERO_STEPS = LANE_BYTES // 2

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["MEDIA_TYPES", "Place", "places_in"]
-
 MEDIA_TYPES = frozenset({b"application/c2pa", b"application/x-c2pa-manifest-store"})
 """Of the ID3v2 frame; the second is what the specification named before."""
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.source import Span
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["ENCODED", "LONGEST_SECONDS", "chunks_of", "figures_of", "leading_silence", "onset_of"]
-
 ENCODED = absent("not_applicable", "the audio is not WAV and is not decoded here")
 """The onset of audio that was not decoded."""
 _MOST_NS = 1 << 63

@@ -27,22 +27,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.capsule import Capsule
 
-__all__ = [
-    "APPLICATION_ID",
-    "Block",
-    "Flac",
-    "bare",
-    "capsule",
-    "carries_capsule",
-    "embed",
-    "framing",
-    "misframed",
-    "recognise",
-    "require_whole_blocks",
-    "settled",
-    "walk",
-]
-
 APPLICATION_ID = b"ttsa"
 _FOREIGN_ID = b"riff"  # under which `flac --keep-foreign-metadata` keeps the chunks of a WAV
 _MAGIC = b"fLaC"

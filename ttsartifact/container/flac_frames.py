@@ -20,8 +20,6 @@ from ttsartifact.errors import Damaged, damaged_at
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
 
-__all__ = ["StreamInfo", "opening", "require_last_frame", "require_no_frame", "stream_info", "walk_frames"]
-
 _STREAMINFO_AT = 8  # behind fLaC and the block's header
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _HEADER_BYTES = 16  # the longest one, with its CRC-8

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.jumbf import Box
     from ttsartifact.container.source import Source
 
-__all__ = ["Binding", "Credential", "State", "credentials_in", "read"]
-
 _ALGORITHMS = {"sha256": "sha256", "sha384": "sha384", "sha512": "sha512"}
 _MAX_EXCLUSIONS = 64
 _CLAIMS = ("c2pa.claim.v2", "c2pa.claim")

@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from queue import SimpleQueue
 
-__all__ = [
-    "LEAVES_PART",
-    "AudioDigests",
-    "chunk_root",
-    "differing",
-    "digest_audio",
-    "digest_pieces",
-    "hex_digests",
-    "leaf_ranges",
-    "span_words",
-]
-
 LEAVES_PART = "leaves"
 _DIGEST_BYTES = 32
 _THREADS_FROM_BYTES = 8 * READ_BLOCK_BYTES  # below, starting threads costs more than it saves

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["Frame", "LeadingTag", "frames_of", "leading_tags", "tail_between"]
-
 _HEAD_BYTES = 10
 _MAX_FRAMES = 1024
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10

@@ -11,8 +11,6 @@ from ttsartifact.errors import Damaged, TooLarge
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
 
-__all__ = ["Box", "child", "children", "content", "decode", "superbox"]
-
 _MAX_BOXES = 1024  # of one superbox
 _MAX_LABEL_BYTES = 1024
 _MAX_CONTENT_BYTES = 1 << 20

@@ -11,8 +11,6 @@ from typing import Final
 from ttsartifact._starting import late_pattern
 from ttsartifact.errors import TooLarge
 
-__all__ = ["require_shallow"]
-
 MIB: Final = 1 << 20
 
 MAX_RIFF_CHUNKS: Final = 256  # real files have under ten; a walk costs one read per chunk

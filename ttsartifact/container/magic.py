@@ -15,8 +15,6 @@ from ttsartifact._starting import NamedTuple, late_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["HEAD_BYTES", "Signature", "first_line", "kind_of", "line_before", "text_behind"]
-
 HEAD_BYTES = 2048
 """How many bytes from the start of a block are looked at."""
 

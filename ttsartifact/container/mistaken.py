@@ -19,19 +19,6 @@ if TYPE_CHECKING:
 
     _Ends = Callable[[bytes, Sequence[int]], list[int]]
 
-__all__ = [
-    "FIRST_ATOMS",
-    "HEAD_BYTES",
-    "PCM_BYTES",
-    "begun_film",
-    "followed_frame",
-    "has_long_chain",
-    "has_sync_words",
-    "mistaken_file",
-    "mistaken_pcm",
-    "wrapped_pcm",
-]
-
 HEAD_BYTES = 64 * 1024
 """How much of a file is searched for signatures of other formats."""
 PCM_BYTES = 160 * 1024

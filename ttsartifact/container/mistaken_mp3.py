@@ -14,8 +14,6 @@ from collections import Counter
 from ttsartifact.container.mistaken import FIRST_ATOMS, begun_film, has_long_chain, has_sync_words
 from ttsartifact.container.mpeg import frame_bytes
 
-__all__ = ["FRAMES_BYTES", "TAGS_BYTES", "mistaken_mp3"]
-
 FRAMES_BYTES = 64 * 1024
 """How much of the frames is looked at: FFmpeg has made up its mind once it sees seven of them."""
 TAGS_BYTES = 1024 * 1024

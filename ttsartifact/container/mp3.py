@@ -22,20 +22,6 @@ from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
 if TYPE_CHECKING:
     from ttsartifact.container.capsule import Capsule
 
-__all__ = [
-    "Mp3",
-    "Tag",
-    "bare",
-    "capsule",
-    "carries_capsule",
-    "embed",
-    "framing",
-    "misframed",
-    "recognise",
-    "settled",
-    "walk",
-]
-
 _OWNER = b"ttsartifact\0"
 _TAG_HEAD_BYTES = _FRAME_HEAD_BYTES = 10
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10

@@ -17,16 +17,6 @@ from ttsartifact.errors import Damaged, TooLarge, damaged_at
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
 
-__all__ = [
-    "Mpeg",
-    "counted_opening",
-    "frame_bytes",
-    "is_free_format",
-    "require_silent_tail",
-    "same_kind",
-    "walk_frames",
-]
-
 # kbit/s by index, and Hz by version and index; version 3 is MPEG-1, 2 is MPEG-2, 0 is MPEG-2.5.
 _KBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)

@@ -16,8 +16,6 @@ from ttsartifact.errors import Damaged, damaged_at
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
 
-__all__ = ["Ogg", "walk_pages"]
-
 _CAPTURE = b"OggS\0"
 _HEAD_BYTES = 27
 _CONTINUED, _FIRST, _LAST = 1, 2, 4

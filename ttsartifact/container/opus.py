@@ -16,23 +16,6 @@ from ttsartifact.terms.trace import TRACE_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-__all__ = [
-    "OPUS_METHOD",
-    "PACKET_FRAMES",
-    "RATE_HZ",
-    "OpusStream",
-    "decode",
-    "encode",
-    "expected_rows",
-    "lost_packets",
-    "packet_bytes",
-    "packets_of",
-    "pinned",
-    "range_of",
-    "rates_in_force",
-    "spelled_head",
-]
-
 OPUS_METHOD = "ttsa-opus/1"
 RATE_HZ = 48_000
 PACKET_FRAMES = 960

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Piece
 
-__all__ = ["PART_NAME", "arrow_type", "write"]
-
 _GROUP_ROWS, _GROUP_AUDIO_BYTES = 100, 32 * MIB
 _FEW_VALUES = (
     "spec_version",

@@ -32,19 +32,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Piece, Source
 
-__all__ = [
-    "SEAL_KEY",
-    "ColumnChunk",
-    "FileSeal",
-    "Footer",
-    "Foreign",
-    "RowGroup",
-    "foreign",
-    "parse",
-    "read",
-    "statistics_of",
-]
-
 SEAL_KEY = "ttsartifact.seal"
 _MAGIC = b"PAR1"
 _BYTE_ARRAY = 6

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["SWELL", "ChunkPages", "DataPage", "data_pages", "walk"]
-
 # How far a page may swell: honest text and silence stay under a factor of 64, or are small.
 SWELL = 64
 _SMALL_PAGE_BYTES = 40 * MIB

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["Misfit", "Row", "RunTable"]
-
 _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
 _FIELD_KEYS = frozenset({b"PARQUET:field_id", b"ARROW:extension:name", b"ARROW:extension:metadata"})
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB

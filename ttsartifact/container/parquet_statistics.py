@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.parquet_footer import ColumnChunk, RowGroup
     from ttsartifact.container.source import Source
 
-__all__ = ["Contradiction", "Values", "contradictions", "is_checked", "leaf_values"]
-
 _UNASKED = frozenset({"audio.bytes", "parts.list.element.bytes"})  # megabytes by which nobody filters or sorts
 _NUMBERS = {1: "<i", 2: "<q", 4: "<f", 5: "<d"}
 _TEXT = 6

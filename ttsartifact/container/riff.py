@@ -20,25 +20,6 @@ from ttsartifact.container.limits import MAX_RIFF_CHUNKS, MAX_SMALL_CHUNK_BYTES
 from ttsartifact.container.source import Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError, damaged_at
 
-__all__ = [
-    "CAPSULE_ID",
-    "CREDENTIAL_ID",
-    "Riff",
-    "RiffChunk",
-    "WaveFormat",
-    "bare",
-    "capsule",
-    "carries_capsule",
-    "embed",
-    "header",
-    "misframed",
-    "pointer_chunk",
-    "recognise",
-    "require_speakers",
-    "settled",
-    "walk",
-]
-
 CREDENTIAL_ID = b"C2PA"
 CAPSULE_ID = b"ttsa"  # lower case: meaningful inside this form only, as the RIFF convention has it
 POINTER_PREFIX = b"ttsartifact:1.0 id="

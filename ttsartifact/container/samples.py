@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from ttsartifact.container import riff
     from ttsartifact.container.source import Piece
 
-__all__ = [
-    "FORMATS",
-    "HIGHEST_RATE_HZ",
-    "UNHEARD",
-    "SampleFormat",
-    "Samples",
-    "as_floats",
-    "as_stored",
-    "g711",
-    "is_of_speech",
-    "samples_of",
-]
-
 HIGHEST_RATE_HZ = 400_000
 _LOWEST_RATE_HZ = 4_000  # below, the filter of loudness has no stable form
 UNHEARD = f"at this rate; expected {_LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"

@@ -18,19 +18,6 @@ if TYPE_CHECKING:
 
     import jsonschema_rs
 
-__all__ = [
-    "SchemaFault",
-    "fault_of",
-    "holds_as",
-    "reading",
-    "require_kind",
-    "require_valid",
-    "require_valid_at",
-    "toml_of",
-    "validator",
-    "why",
-]
-
 
 @cache
 def validator(name: str) -> jsonschema_rs.Draft202012Validator:

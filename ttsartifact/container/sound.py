@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from typing import IO, BinaryIO
 
 
-__all__ = ["FLAC_DEPTHS", "SoundFacts", "facts_of"]
-
 # codec -> libsndfile's container and subtypes, our subtype
 _DECODERS = {
     "flac": ("FLAC", "PCM_S8,PCM_16,PCM_24", ""),

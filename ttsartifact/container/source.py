@@ -34,27 +34,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import BinaryIO
 
-__all__ = [
-    "STANDARD_INPUT",
-    "BytesSource",
-    "FileSource",
-    "JoinedSource",
-    "Piece",
-    "Source",
-    "Span",
-    "blocks_of",
-    "copy_pieces",
-    "keep",
-    "length_of",
-    "read_buffer",
-    "require_regular",
-    "require_room",
-    "stamp_of",
-    "views_of",
-    "write_whole",
-]
-
-
 _OUT_OF_HANDLES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _LINE_BYTES = 64
 _ADDRESS = late_pattern(r"[a-z][a-z0-9+.-]{1,20}://")

@@ -9,8 +9,6 @@ from typing import Any
 
 from ttsartifact.errors import Damaged, TooLarge
 
-__all__ = ["read_struct"]
-
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT, _UUID = 1, 2, 3, 7, 8, 9, 10, 11, 12, 13
 _INTEGERS = {4, 5, 6}
 _MAX_DEPTH = 16

@@ -9,8 +9,6 @@ from ttsartifact.terms import digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["LINKS", "TRAINING_ROLES", "adaptation_chain", "first_difference"]
-
 LINKS = ("base", "clips", "priors", "config", "seed")
 
 TRAINING_ROLES = frozenset({"target", "prior"})

@@ -19,25 +19,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = [
-    "Condition",
-    "Stage",
-    "Subject",
-    "and_more",
-    "cause_of_variable",
-    "condition_at",
-    "condition_words",
-    "conditions",
-    "instances",
-    "member_words",
-    "needed_at",
-    "parts",
-    "role_words",
-    "stages",
-    "stages_that_count",
-    "subjects",
-]
-
 
 def role_words(role: str) -> str:
     """Return what to write before a reference clip of this role; `other` alone would read as "a different clip"."""

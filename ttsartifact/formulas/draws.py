@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DRAW_ONE", "PROBABILITIES", "draw", "indices", "keys", "probability", "schedule", "seed_of", "tails"]
-
 DRAW_ONE = 1 << 53
 """What a draw would have to be to stand for 1."""
 PROBABILITIES = ("per_word_ppm", "per_phoneme_ppm", "per_chunk_ppm", "per_frame_ppm", "per_packet_ppm")

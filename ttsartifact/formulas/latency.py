@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
-__all__ = [
-    "Definition",
-    "DeliveredChunk",
-    "Instants",
-    "column_keys",
-    "definitions",
-    "figures",
-    "interval_ranks",
-    "median_int",
-    "name_of",
-    "quantile_cont",
-]
-
 Figure = int | float | dict[str, Any]
 """Nanoseconds, frames or a count, a ratio rounded to six digits, or an absence with its reason."""
 

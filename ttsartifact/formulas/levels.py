@@ -18,23 +18,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = [
-    "OPERATORS",
-    "OTHER_SIDE",
-    "STATED_BY",
-    "Profile",
-    "claimed",
-    "failed",
-    "holds",
-    "lacking_for",
-    "level_reached",
-    "level_to_claim",
-    "median",
-    "missing_for",
-    "profiles",
-    "with_options",
-]
-
 _MAY_NOT_APPLY = frozenset({"/generation/seeds", "/generation/precision"})
 """Of these, that they do not apply is an answer: an engine of tables and integers draws nothing and rounds nothing."""
 

@@ -16,20 +16,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.terms.trace import Trace
 
-__all__ = [
-    "LEAST_UPDATES",
-    "SUMMARY_COLUMNS",
-    "depth_at",
-    "energy_between",
-    "energy_error_ppm",
-    "least_stalls_ns",
-    "running_at",
-    "stalls",
-    "stat",
-    "summary_of",
-    "updates_within",
-]
-
 LEAST_UPDATES = 20
 """Fewer updates of a counter within a run do not give its energy (clause 6.5)."""
 

@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.formulas.pcm_kinds import PcmFormat
 
-__all__ = [
-    "COLUMNS",
-    "METHOD",
-    "apply",
-    "clean_of",
-    "opportunities_of",
-]
-
 COLUMNS = TRACE_COLUMNS["imperfection"]
 METHOD = "ttsa-pcm/1"
 _SLOTS_PER_SECOND = 100

@@ -16,19 +16,6 @@ from ttsartifact.formulas.draws import DRAW_ONE, draw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = [
-    "CLIP_KINDS",
-    "KINDS",
-    "PITCHED_KINDS",
-    "Context",
-    "Made",
-    "PcmFormat",
-    "digest_of_clip",
-    "length_us",
-    "most_searches",
-    "period_at",
-]
-
 _SHORTEST_PERIOD_US, _LONGEST_PERIOD_US = 2_500, 16_000  # 400 Hz to 62.5 Hz, the range of speaking voices
 _LARGEST_EVENT_BYTES = 64 << 20  # a plan of a stranger asks for no more
 _MOST_COMPARED = 1 << 28  # samples, by all searches for a pitch period: some seconds

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["TraceChannel", "channels_of_traces", "held_ranges"]
-
 _BITS = 31
 _MOST_LOWEST = 9_007_199_254_740  # a thousand times it is an integer of JSON, below 2^53
 _TELEMETRY_TIMES = frozenset({"t_ns", "t_before_ns"})

@@ -8,23 +8,6 @@ from functools import cache, lru_cache
 from ttsartifact import _spec
 from ttsartifact._starting import NamedTuple, late_pattern
 
-__all__ = [
-    "LETTERS",
-    "LONGEST_NAME",
-    "SecretWords",
-    "folded",
-    "is_doubtful",
-    "is_doubtful_name",
-    "is_drawn",
-    "is_header_name",
-    "is_holder",
-    "is_loud",
-    "is_password",
-    "is_stated",
-    "is_value",
-    "words",
-]
-
 LONGEST_NAME = 64
 _FOLD = late_pattern(r"[^a-z0-9]+")
 # A place to be filled, a number, or where a secret is to be read.

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["MASK", "Screen", "Secret", "decoded", "is_marked", "masked", "may_be_marked", "secrets_of"]
-
 MASK = "{secret}"
 _DIGEST = late_pattern(rb"sha256:[0-9a-f]{64}")
 _MOST_KEPT, _LONGEST_KEPT = 4096, 64  # a stranger's words must not fill the memory

@@ -15,8 +15,6 @@ from ttsartifact.terms.trace import TRACE_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["STAGE_METHOD", "TEXT_KINDS", "event_row", "perturb_text"]
-
 STAGE_METHOD = "ttsa-stages/1"
 """Layers of stages before `pcm`, as clause 6.7 defines them."""
 TEXT_KINDS = ("filled_pause", "word_repetition", "token_drop")

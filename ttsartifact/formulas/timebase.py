@@ -16,24 +16,6 @@ from ttsartifact.terms.descriptor import integer, is_absent, mapping, mappings, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = [
-    "MAX_DRIFT_PPM",
-    "Bound",
-    "Snapshot",
-    "alignment_bound_ns",
-    "drift_allowance_ns",
-    "drift_ns",
-    "fraction_digits",
-    "from_utc",
-    "grain_ns",
-    "mutual_bound",
-    "rounded_up",
-    "snapshots_of",
-    "to_utc",
-    "utc_bound",
-    "utc_drift_ppb",
-]
-
 NS_PER_S = 1_000_000_000
 MAX_DRIFT_PPM = 500
 """What is assumed of an oscillator that was read once; real ones stay under 100."""

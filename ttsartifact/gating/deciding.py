@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.policy import Check, Policy
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["digest_of_policy", "gate_of", "judged", "measured", "require_scores", "stated_policy"]
-
 
 def judged(
     policy: Policy, value: dict[str, Any], chunks: Trace | None, audio: Sequence[Piece], wave: riff.Riff | None

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["GatedRun", "Value", "biquads", "integrated", "longest_repeat"]
-
 _ABSOLUTE_GATE = -70.0
 _RELATIVE_GATE = -10.0
 _OFFSET = -0.691

@@ -41,8 +41,6 @@ from ttsartifact.terms.policy import METRICS_SOURCE, Check, Policy
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["load_policy", "milli", "policy_of"]
-
 _LIMIT_BYTES = 1 << 20
 _KNOWN = frozenset({"metric", "operator", "threshold", "source", "spread"})
 _LARGEST = (1 << 53) - 1

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from ttsartifact.measuring.speech import Contour
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Measurements", "load_measurements", "measure", "measure_samples", "measure_stretches"]
-
 _LONGEST_S = 600
 _NS_PER_MS = 1_000_000
 _PITCHED = frozenset({"pitch", "pitch_range", "phone_pitch"})

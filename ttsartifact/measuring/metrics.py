@@ -14,8 +14,6 @@ from ttsartifact.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["EVALUATED", "Measured", "Metric", "MetricKind", "mean_of", "metric_named", "metrics", "shown"]
-
 _MICRO_DIGITS = 6
 
 

@@ -16,18 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = [
-    "FRAME_S",
-    "INSTRUMENT",
-    "REFERENCE_HZ",
-    "Contour",
-    "Speech",
-    "contour_of",
-    "instrument",
-    "resampled",
-    "speech_of",
-]
-
 INSTRUMENT: dict[str, Any] = {"name": "ttsa-speech", "version": "1"}
 """The definitions below; another definition is another version."""
 

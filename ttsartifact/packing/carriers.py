@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["convert", "detach", "reattach", "rewrite", "strip", "suffix_for_source", "unpack"]
-
 
 def strip(
     path: Path | str, out: Path | str, *, replace: bool = False, tell: Callable[[Artifact], None] = lambda _: None

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["Rendered", "append_channel", "derived_draft", "derived_run_id", "render"]
-
 _COMPUTED = ("spec_version", "level", "audio", "traces")
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.policy import Policy, Scores
 
-__all__ = ["Judged", "gate"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Packed", "RunInMemory", "build", "pack", "seal_in_place", "with_credentials", "write"]
-
 _NAME = re.compile(r"[A-Za-z0-9]([\w .()+/-]{0,126}[\w)])?", re.ASCII)
 _VERSION = re.compile(r"[0-9][\w.+~-]{0,62}", re.ASCII)
 _MAX_FRAMING_BYTES = 12 * 1024  # base64 makes 16 KiB of it, the schema's bound

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     Whole = FileSource | JoinedSource
 
-__all__ = ["recorded_file", "require_recorded", "restored_audio"]
-
 _BLOCK_SAMPLES = 1 << 18
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.formulas.pcm_kinds import PcmFormat
 
-__all__ = ["Cell", "gallery"]
-
 _LENGTH_US = {"click": {"const": 1_000}, "gain_step": {"uniform": [100_000, 300_000]}}
 _USUAL_US = {"uniform": [40_000, 160_000]}
 _PROBABILITIES_PPM = (10_000, 30_000, 100_000)

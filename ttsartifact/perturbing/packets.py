@@ -15,8 +15,6 @@ from ttsartifact.terms.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PACKET_KINDS", "Sent", "perturb_packets"]
-
 PACKET_KINDS = ("packet_loss", "bitrate_switch")
 _CONCEALMENTS = ("silence", "repeat")
 

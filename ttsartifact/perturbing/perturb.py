@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["LayerCount", "Perturbed", "clip_of", "perturb", "perturb_wav", "samples_to_perturb"]
-
 _INTEGERS = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4}
 _LARGEST_PCM_BYTES = 64 << 20
 _LONGEST_SHOWN_SECONDS = 8

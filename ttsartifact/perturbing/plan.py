@@ -32,8 +32,6 @@ from ttsartifact.formulas.pcm_events import METHOD
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ImperfectionPlan", "load_plan", "plan_of", "stated_plan"]
-
 _PROBABILITIES = ("per_word", "per_phoneme", "per_chunk", "per_frame", "per_packet")
 _TRIGGERS = (*_PROBABILITIES, "rate_per_min", "at", "markov")
 _KNOWN = frozenset({"id", "kind", "stage", "length_ms", "clips", "params", "enabled", "bitrate_kbps", *_TRIGGERS})

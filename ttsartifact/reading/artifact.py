@@ -30,19 +30,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.carrier import Carrier
     from ttsartifact.container.parquet_rows import Row, RunTable
 
-__all__ = [
-    "Artifact",
-    "Parts",
-    "misnamings",
-    "open_artifact",
-    "open_artifacts",
-    "parse_descriptor",
-    "require_named",
-    "require_sealed",
-    "shaped",
-    "unbound_traces",
-]
-
 _DIGEST = late_pattern(r"sha256:[0-9a-f]{64}")
 _VERSION = late_pattern(r"1\.(0|[1-9][0-9]*)")
 

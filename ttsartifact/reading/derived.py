@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["derive", "figures_of_artifact", "read_range"]
-
 _WINDOW = ("/run/times/t_submit_ns", "/run/times/t_last_token_ns")
 _BROKEN = "the timebase breaks its schema; `ttsa validate` says where"
 

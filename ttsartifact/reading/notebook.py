@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.source import Piece, Span
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Displayable", "card_of", "draws_with", "samples_of"]
-
 _MAX_PLAYED_BYTES = 16 << 20
 _MAX_SAMPLES_BYTES = 2 << 30
 _ROWS = (

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["BareAudio", "bare_audio", "capsule_lost", "stranger"]
-
 _COMMENT_BYTES = 256 * 1024  # comments stand at one end of a file, behind a cover picture at worst
 _COMMENT = re.compile(rb"ttsartifact:1\.[0-9]{1,3} id=(sha256:[0-9a-f]{64})")  # clause 3.2
 _HEAD_BYTES = 512

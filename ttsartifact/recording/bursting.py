@@ -18,8 +18,6 @@ from ttsartifact.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BARKER", "SyncBurst", "every_core"]
-
 BARKER = (1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1)
 _BLOCK = bytes(1 << 18)
 _SHORTEST_S, _LONGEST_S = 0.01, 60.0

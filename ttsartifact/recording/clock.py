@@ -24,18 +24,6 @@ from ttsartifact.terms.descriptor import absent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "BOOTTIME",
-    "MONOTONIC",
-    "REALTIME",
-    "Clock",
-    "ClockReading",
-    "SystemClock",
-    "Timebase",
-    "utc_string",
-    "worse_sync",
-]
-
 MONOTONIC = "host.monotonic"
 REALTIME = "host.utc"
 BOOTTIME = "host.boottime"

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["record_command", "recorded_argv"]
-
 _SHORT_NS = 20_000_000
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.ordering import Order
     from ttsartifact.recording.process import CommandEnd
 
-__all__ = ["chunk_log", "doubtful_line", "require_audio", "signal_name", "walked"]
-
 _READ = "WAV, FLAC, MP3 or Ogg"
 _NO_FILE = re.compile("no such file|(cannot|can't|could not|failed to) (open|read)|not found", re.IGNORECASE)
 

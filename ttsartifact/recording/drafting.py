@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.run import Run
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["Delivery", "assembled", "draft_of", "lock_of", "lock_section", "statement_sections", "tool"]
-
-
 _UPDATES_FOR_A_PERIOD = 8  # of fewer, the median is chance
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.riff import WaveFormat
 
-__all__ = ["DEPTHS", "Encoded", "HostChunk", "encoded", "in_host_memory"]
-
 _AUDIO = ("audio", "audio_int16_array", "array", "samples", "wav", "waveform", "audio_data", "audio_bytes", "pcm")
 """Attributes, or keys, under which speech libraries hold the samples of a chunk or a result."""
 _CHANNELS_FIRST = "waveform"

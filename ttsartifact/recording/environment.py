@@ -22,18 +22,6 @@ from ttsartifact.terms.descriptor import absent, is_absent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = [
-    "PACKAGE_FIELDS",
-    "Lock",
-    "capture",
-    "closure_of",
-    "dependency_lock",
-    "packages",
-    "record_digest",
-    "unknown",
-    "variables",
-]
-
 # Distributions that can change samples or times. The others are in the lock by digest, and not told by name.
 _PACKAGES = re.compile(
     r"torch|torchaudio|triton|numpy|scipy|onnxruntime(-gpu)?|tensorflow|jax|jaxlib|ctranslate2|transformers|diffusers"

@@ -21,8 +21,6 @@ from ttsartifact.recording.pins import file_digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["NAME", "called_with", "installed", "name_of", "runner_of", "spoken_in"]
-
 _GREATEST_INTEGER = (1 << 53) - 1
 _MOST_CHARACTERS = 256
 

@@ -19,8 +19,6 @@ from ttsartifact.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PLACES", "Filling", "require_inert"]
-
 PLACES = re.compile(r"\{(text|out|ref)\}")
 _BEFORE_JSON = re.compile(r"[^\s{[]*\s*")
 

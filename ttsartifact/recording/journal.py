@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["Journal"]
-
 _MOST_JOURNALS = 10_000
 
 

@@ -17,17 +17,6 @@ from ttsartifact.terms.trace import TRACE_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "path_of",
-    "require_flags",
-    "require_lists",
-    "require_parts",
-    "require_rows",
-    "require_sections",
-    "require_text",
-    "whole_number",
-]
-
 _TOOL = '[{"name": "espeak-ng", "version": "1.52.0"}]'
 _LISTS = {
     "references": 'references=[Reference(path="clip.wav", origin={"kind": "recording", "name": "the author"})]',

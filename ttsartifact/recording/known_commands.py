@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["KnownCommand", "known_command", "known_shapes", "starts_another"]
-
 _MAX_CONFIG_BYTES = 4 << 20
 _MAX_WORD = 256
 _LIST_S = 5.0

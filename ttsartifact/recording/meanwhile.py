@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Meanwhile", "Worker", "in_each_child"]
-
 _LINGER_S = 30.0
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.known_commands import KnownCommand
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["Order", "StatedPcmFormat", "order_of", "recorded_argv"]
-
 _PCM_WORDS = {
     "s16le": "pcm_s16",
     "s24le": "pcm_s24",

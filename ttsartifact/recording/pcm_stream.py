@@ -20,20 +20,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Piece, Source
 
-__all__ = [
-    "JOINED",
-    "PcmStream",
-    "Waves",
-    "dropped",
-    "header_of",
-    "inner_header_at",
-    "may_open",
-    "refuse_foreign",
-    "refuse_text_behind",
-    "require_samples",
-    "waves_in",
-]
-
 JOINED = "several WAV files came in a row; their headers were removed"
 
 _MAX_HEADER_BYTES = 64 << 10

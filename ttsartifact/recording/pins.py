@@ -23,19 +23,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.environment import Lock
 
-__all__ = [
-    "by_content",
-    "checkout",
-    "engine_of",
-    "executable",
-    "file_digest",
-    "lock_of",
-    "package_files",
-    "remote",
-    "repository",
-    "tool",
-]
-
 _REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*|(?:(?<![\w.-])|(?<=\bv))\d[\w.+~-]*")
 _INTERPRETER = re.compile(r"(python|pypy)[\d.]*|node|perl|ruby|bash|sh|dash|zsh|java|Rscript|julia")

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
-__all__ = ["CommandEnd", "raise_end", "run_process", "signals_held"]
-
 _READ_BYTES = 1 << 16  # a pipe of Linux holds no more, so that one read is one arrival
 _TAIL_BYTES = 4096
 _WAKE_S = 0.25

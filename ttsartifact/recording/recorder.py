@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Recorder", "RecorderOptions", "require_options"]
-
 _MOST_HZ, _MOST_CHANNELS = (1 << 32) - 1, (1 << 16) - 1  # what a WAV header holds
 _LONGEST_WORDS = 200  # of an error that an engine hands over in place of audio
 _USUAL = (None, "in_process", "host")

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.draft import Draft
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["recover", "tell_kept"]
-
 _MAX_JOURNAL_BYTES = 256 << 20
 _PCM = "--pcm s16le:RATE:CHANNELS, as the engine wrote it"
 _AT_THE_END = frozenset({"timebase", "abandoned", "kept", "kept as"})

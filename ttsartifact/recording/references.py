@@ -19,8 +19,6 @@ from ttsartifact.terms.descriptor import absent
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Reference", "marking_of"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.source import Piece, Source
     from ttsartifact.recording.pcm_stream import Waves
 
-__all__ = ["Streamed", "rebuilt", "repaired", "streamed"]
-
 _BEHIND = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"PEAK", b"JUNK", b"PAD ")
 """Chunks that programs put behind the samples; another name there may be sound."""
 _LOOKED_AT = 1 << 16

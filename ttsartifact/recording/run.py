@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.sensors import Sensor
 
-__all__ = ["CTRL_C", "JOURNAL_FORMAT", "Channel", "Logs", "Moments", "Run", "Silence", "say_by_logging"]
-
 _MOST = (1 << 53) - 1  # the greatest integer of an artifact
 _LONGEST_PERIOD_NS = 3_600_000_000_000  # an hour
 _QUIET_NS = 10_000_000_000

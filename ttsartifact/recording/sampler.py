@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock, Timebase
     from ttsartifact.recording.sensors import DriverSample, Sensor
 
-__all__ = ["OWN_PROCESS_BELOW_NS", "PERIOD_NS", "Sampler"]
-
 OWN_PROCESS_BELOW_NS = 50_000_000
 PERIOD_NS = 50_000_000  # NVML answers 0 or nothing when it is asked faster, and the driver's lock is shared
 

@@ -23,8 +23,6 @@ from ttsartifact.errors import cause_of
 from ttsartifact.recording.sensors import Drain
 from ttsartifact.recording.sensors.choosing import sensor_from
 
-__all__ = ["AT_ONCE", "IN_TURN", "main", "words_of"]
-
 AT_ONCE, IN_TURN = b"!", b"+"
 _SAY_EVERY_NS = 500_000_000
 _STDIN, _ENDED = 0, b""

@@ -27,21 +27,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.references import Reference
 
-__all__ = [
-    "Stated",
-    "embeddable",
-    "generation_section",
-    "input_section",
-    "optional_sections",
-    "pins_section",
-    "refuse_unknown",
-    "require_sound",
-    "run_facts",
-    "spelled_out",
-    "stated_value",
-    "text_bytes",
-]
-
 
 class Stated(TypedDict, total=False):
     """Keyword arguments that `Recorder` and `record_command` share."""

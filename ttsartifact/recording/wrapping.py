@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.recorder import RecorderOptions
 
-__all__ = ["record_tts", "recorded_call", "undecorated", "wrap_async_iterator", "wrap_iterator"]
-
 Chunk = TypeVar("Chunk")
 Speak = TypeVar("Speak", bound="Callable[..., Any]")
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ttsartifact.serving.loading import TextCompared
     from ttsartifact.serving.summing import LoadGroup, Quantile, Summary
 
-__all__ = ["METHOD", "alignment_document", "alignment_lines", "company_lines", "summary_lines", "summary_value"]
-
 _SHOWN_ROWS = 3
 _NO_METHOD = "no other method gives figures, unless you know the position: --method manual --offset-ms MS --bound-ms MS"
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["card_lines", "card_rows", "recipe_rows", "recorded_command"]
-
 
 def card_lines(artifact: Artifact, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the lines of the card."""

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.evaluate import Decided, Evaluation
     from ttsartifact.claiming.session import Course, Session, SessionRow
 
-__all__ = ["claim_document", "claim_lines", "evaluation_lines", "session_document", "session_lines", "session_rows"]
-
 _MOST_NAMES = 8
 _KINDS = {Answer.SUPPORTED: "good", Answer.NOT_SUPPORTED: "bad", Answer.NOT_DECIDABLE: "warn"}
 _OF_CONFOUNDERS = (ObstacleKind.CONFOUNDER, ObstacleKind.NOT_KNOWN)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.conforming.ask import CaseResult
 
-__all__ = ["document", "junit_lines", "lines"]
-
 
 def lines(answers: Sequence[CaseResult], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield a table of the kit's folders, each failed case, and the sum."""

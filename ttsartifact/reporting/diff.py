@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.diff import Diff, Side
     from ttsartifact.comparing.timing import Quantity
 
-__all__ = ["DIFF_COLUMNS", "cause_line", "diff_card", "diff_document", "diff_lines", "diff_rows", "quantity_words"]
-
 DIFF_COLUMNS = ("section", "subject", "cause", "blamed", "known", "a", "b", "detail")
 """What a line of the table holds: `section` is file, cause, condition, stage, audio or time."""
 

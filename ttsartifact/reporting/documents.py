@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Reason, Report
 
-__all__ = [
-    "adaptation_document",
-    "as_json",
-    "as_json_line",
-    "columns_of",
-    "derived_of",
-    "report_document",
-    "rerun_document",
-    "show_document",
-    "tool",
-]
-
 _LONGEST_VALUE = 4096
 
 

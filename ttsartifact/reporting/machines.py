@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Report
 
-__all__ = ["SCHEMA", "annotation_lines", "attributes", "junit_lines", "sarif_document"]
-
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 
 

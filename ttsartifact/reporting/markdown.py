@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.verifying.report import Report
 
-__all__ = ["card", "code", "image", "report_card", "span", "table"]
-
 _MOST_FINDINGS = 100
 
 

@@ -14,22 +14,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Reason, Report
 
-__all__ = [
-    "INCOMPLETE",
-    "VERDICTS",
-    "Paint",
-    "broken_part",
-    "counted",
-    "finding_line",
-    "level_words",
-    "meaning",
-    "reason_line",
-    "rule_sums",
-    "seconds",
-    "spoken",
-    "stated",
-]
-
 VERDICTS = {
     Verdict.INTACT: "every byte is as it was sealed",
     Verdict.REWRAPPED: "the run and its audio are unchanged; the container around them was rewritten",

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.page.axis import Axis, Stretch
 
-__all__ = ["FORMATS", "draw", "open_artifact", "plot"]
-
 FORMATS = ("png", "svg", "pdf")
 _SUFFIXES = f"{', '.join(f'.{each}' for each in FORMATS[:-1])} or .{FORMATS[-1]}"
 _INCHES = (11.0, 7.0)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.verifying.report import Report
 
-__all__ = ["Receipt", "ReceiptMismatch", "bare_differences", "differences", "of", "parse"]
-
 _DIGEST = r"sha256:[0-9a-f]{64}"
 # Characters of no width, which forums put anywhere.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))

@@ -24,20 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.rerunning.readapt import Readaptation
     from ttsartifact.rerunning.workplace import Rerun
 
-__all__ = [
-    "DIFFERENT",
-    "EQUAL",
-    "MEANINGS",
-    "audio_lines",
-    "effect",
-    "likeness",
-    "lookalikes",
-    "plan_lines",
-    "rerun_lines",
-    "spectra_words",
-    "value_words",
-]
-
 EQUAL = "every sample is the same"
 DIFFERENT = "different audio"
 _NEAR_DB = 30.0

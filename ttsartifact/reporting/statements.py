@@ -22,22 +22,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.running.adapt import Adapted
 
-__all__ = [
-    "NOT_ATTESTED",
-    "adaptation_words",
-    "adapted_lines",
-    "attestation_words",
-    "converted_words",
-    "credential_words",
-    "decision",
-    "in_units",
-    "kept_words",
-    "marking_words",
-    "signer_words",
-    "stripped_words",
-    "unchecked_attestations",
-]
-
 
 def adaptation_words(adaptation: dict[str, Any]) -> str:
     """Return one line: what was adapted, to how many clips, and whether the base was preserved.

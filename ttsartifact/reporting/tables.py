@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.report import Report
 
-__all__ = ["REPORT_COLUMNS", "SEED_COLUMNS", "perfetto_trace", "report_rows", "row", "show_row"]
-
 SEED_COLUMNS = (
     "run_id",
     "t_submit",

@@ -15,8 +15,6 @@ from ttsartifact._starting import late_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["LONGEST", "fitted", "fitted_lines", "safe", "safe_tsv", "shortened", "unicode_json"]
-
 LONGEST = 400
 _NAMED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _FORMULA = ("=", "+", "-", "@", "\t")

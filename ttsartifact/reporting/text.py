@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Report
 
-__all__ = ["receipt_lines", "report_lines", "short_line", "sum_line"]
-
 _MOST_FINDINGS = 100
 _MOST_HINTS = 5
 _NO_ARTIFACT = frozenset(

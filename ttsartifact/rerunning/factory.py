@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str] | Path
 
-__all__ = ["rerun_factory"]
-
 
 def rerun_factory(
     path: PathLike,

@@ -29,20 +29,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = [
-    "Consent",
-    "InputMissing",
-    "Plan",
-    "PlannedInput",
-    "fed_references",
-    "match_weights",
-    "references_of",
-    "require",
-    "targets_of",
-    "text_of",
-    "weights_of",
-]
-
 _MAX_TENSOR_HEADER_BYTES = 100 * MIB  # the bound that the safetensors reference implementation has
 _DATA_SUFFIXES = (".json", ".txt", ".toml", ".csv", ".tsv")
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.running.child import ChildLimits
 
-__all__ = ["TENSORS", "Readaptation", "adapt_again", "adapter_of"]
-
 TENSORS = "tensors"
 """What differs where every link of the chain is equal: the same facts gave other numbers."""
 

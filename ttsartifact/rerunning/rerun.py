@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str] | Path
 
-__all__ = ["rerun_command", "rerun_runner"]
-
 _OURS = "ttsartifact-reference-runner"
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.conditions import Difference
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["LADDER", "Expectation", "Judgement", "Nearness", "can_cause", "expectation_of", "judge"]
-
 
 class Nearness(StrEnum):
     """How near a rerun came, best first (clause 10.4)."""

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str] | Path
 
-__all__ = ["Rerun", "announce", "compared", "require_space", "verified", "workplace"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:

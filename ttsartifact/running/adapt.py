@@ -27,18 +27,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.running.runner_protocol import RunnerInfo
 
-__all__ = [
-    "ADAPTERS",
-    "AdaptationClip",
-    "AdaptationRecipe",
-    "AdaptationRequest",
-    "Adapted",
-    "Adapter",
-    "RecordedClip",
-    "adapt_voice",
-    "load_adapter",
-]
-
 ADAPTERS = "ttsartifact.adapters"
 
 

@@ -24,8 +24,6 @@ from ttsartifact.recording.delivering import signal_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AdaptJob", "ChildLimits", "WorkerJob", "environment", "is_isolated", "run_worker"]
-
 _STDERR_TAIL_BYTES = 2_000
 _GIB = 1 << 30
 # What numbers depend on, and what finds the libraries that compute them. HOME, credentials and the rest stay outside.

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.statements import Stated
     from ttsartifact.running.runner_protocol import BatchRunner, Conditions, Finished, Heard, SoundFormat
 
-__all__ = ["RunOptions", "run_batch", "run_runner", "seeds_of"]
-
 _SAMPLE_BYTES = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4, "pcm_f32": 4}
 
 

@@ -23,25 +23,6 @@ from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavail
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = [
-    "RUNNERS",
-    "BatchChunk",
-    "BatchRunner",
-    "Conditions",
-    "Finished",
-    "Heard",
-    "Parameter",
-    "Prepared",
-    "Request",
-    "Runner",
-    "RunnerInfo",
-    "SoundFormat",
-    "installed",
-    "load",
-    "loaded",
-    "translated",
-]
-
 RUNNERS = "ttsartifact.runners"
 
 

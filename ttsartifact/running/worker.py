@@ -9,8 +9,6 @@ from typing import Any
 
 from ttsartifact.errors import TtsArtifactError
 
-__all__ = ["main"]
-
 
 def main() -> int:
     """Read one job from standard input, make it, and answer by one line."""

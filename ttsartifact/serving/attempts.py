@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["SUFFIX", "Attempt", "Law", "attempt_of", "attempts_beside", "read_attempts", "write_attempts"]
-
 SUFFIX = ".attempts.parquet"
 _SET_SUFFIX = ".tts.parquet"
 _KEY = "ttsartifact.attempts"

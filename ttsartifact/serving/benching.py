@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from ttsartifact.serving.loading import Load
     from ttsartifact.serving.request import SpeechRequest
 
-__all__ = ["Bench", "Benched", "bench"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:

@@ -22,8 +22,6 @@ from ttsartifact.errors import Refused, TooLarge
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["BodyReader", "ServerMessage", "error_words", "state"]
-
 _MOST_BYTES = 1 << 30
 _LONGEST_EVENT = 32 << 20
 _LONGEST_MESSAGE = 1000

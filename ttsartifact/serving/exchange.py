@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.serving.request import SpeechRequest
 
-__all__ = ["Exchange", "Status", "connected", "speak"]
-
 _LONGEST_REASON = 1000
 _LEAST_ERROR, _LEAST_REDIRECT = 400, 300
 _MOST_WORDS = 1 << 16

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["FORMS", "imported", "missing_columns"]
-
 _MOST_BYTES = 256 << 20
 _MOST_ROWS = 1_000_000
 _NS = 1_000_000_000

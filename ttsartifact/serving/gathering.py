@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from ttsartifact.recording.statements import Stated
     from ttsartifact.serving.proxying import SpeechExchange
 
-__all__ = ["Gathered", "gather"]
-
 _IDLE_S = 0.2
 """How long the proxy must be idle before a run is packed."""
 _SWITCH_S = 0.0005

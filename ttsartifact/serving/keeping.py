@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from ttsartifact.serving.sound import Delivered
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Keeper", "Kept", "Window", "record_http"]
-
 
 class Window(Sampler):
     """The readings of a load's sampler around one request: from the last before it to the first behind it."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.serving.request import SpeechRequest
 
-__all__ = ["BatchEffect", "Load", "Sent", "TextCompared", "arrivals_ns", "compared", "loads_of", "run_load"]
-
 _NS_PER_KILOSECOND = 10**12
 
 

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.clock import Clock
 
-__all__ = ["Proxy", "SpeechExchange"]
-
 _READ_BYTES = 1 << 16
 _UNSENT_BYTES = 1 << 20
 """How far a slow client may lag behind before the server is read no further."""

@@ -19,17 +19,6 @@ from ttsartifact.terms import digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = [
-    "SpeechRequest",
-    "StatedByServer",
-    "is_loopback",
-    "public_url",
-    "require_allowed",
-    "require_library",
-    "stated_by",
-    "stated_params",
-]
-
 _LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.:-]|^[.:-]|^$")
 _LONGEST_VALUE = 4096  # longer ones are clips in base64

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.serving.exchange import Exchange
 
-__all__ = ["Delivered", "delivered", "pcm_of"]
-
 _LOOKED_AT = 1 << 14
 
 

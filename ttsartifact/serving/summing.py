@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["PROBABILITIES", "QUANTITIES", "LoadGroup", "Quantile", "Summary", "figures_of", "summarise"]
-
 PROBABILITIES = {"p50": Fraction(1, 2), "p95": Fraction(95, 100), "p99": Fraction(99, 100)}
 QUANTITIES = {
     "late_ns": "sent late by",

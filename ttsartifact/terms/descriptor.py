@@ -9,8 +9,6 @@ from ttsartifact._starting import NamedTuple
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms import digest
 
-__all__ = ["REASONS", "Descriptor", "absent", "integer", "is_absent", "is_unknown", "mapping", "mappings", "text"]
-
 REASONS = ("not_measured", "not_applicable", "withheld", "unknown")
 _INT64 = 1 << 63
 

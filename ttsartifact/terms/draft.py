@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.policy import Policy
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["Draft"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:

@@ -7,20 +7,6 @@ from typing import Any
 
 from ttsartifact._starting import NamedTuple
 
-__all__ = [
-    "Answer",
-    "Finding",
-    "Hint",
-    "Mismatch",
-    "NotApplicable",
-    "Outcome",
-    "Recomputed",
-    "Severity",
-    "Unverifiable",
-    "Verdict",
-    "compared",
-]
-
 
 class Outcome(StrEnum):
     """How a rule ended (clause 10.1)."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["CAUSES", "LEVELS", "Cause", "Level"]
-
 
 class Level(StrEnum):
     """How much a run tells about itself; each level contains the ones before it."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from ttsartifact._starting import NamedTuple
 
-__all__ = ["METRICS_SOURCE", "POLICY_SPEC", "Check", "Policy", "Scores"]
-
 POLICY_SPEC = "ttsa-gate/1"
 METRICS_SOURCE = "ttsa-metrics@1"
 """The source of what is computed from the run itself, by registry/metrics.toml."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from ttsartifact._starting import NamedTuple
 
-__all__ = ["SYNC_BURST", "TRACE_COLUMNS", "Trace"]
-
 SYNC_BURST = "sync_burst"
 """The channel of the load that was made on purpose before and after a run (clause 6.4)."""
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     Question = Callable[[Evidence], Answer]
 
-__all__ = ["Agenda", "Rule", "agenda", "catalogue", "grading", "inconclusive", "question_of", "questions", "rule"]
-
 # Each named by its families, of one family first the module that almost every run asks: the others are imported late.
 _MODULES = (
     "con_sea_can_sch_bytes",

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.finding import Answer
     from ttsartifact.verifying.siblings import Siblings
 
-__all__ = ["faults_of_statements", "judge", "not_verified", "validate", "verify"]
-
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
 _STATEMENTS = frozenset({"CAN", "SCH", "PIN", "ENV"})  # what reads the descriptor alone, whose values people type
 _PASS, _NOT_APPLICABLE = Outcome.PASS, Outcome.NOT_APPLICABLE  # Python 3.11 is slow to find a member

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.verifying.siblings import Siblings
 
-__all__ = ["Evidence", "Unsound"]
-
 _NESTED = frozenset({dict, list})
 _OPENING_BYTES = 1 << 20  # what a whole file would show, its beginning mostly does
 

@@ -28,8 +28,6 @@ from ttsartifact.verifying.fitting import Violation, shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["accepts", "explain"]
-
 ValidationError = Any  # the stubs know an error as one whose every field may be unset
 
 _MOST_STEPS = 300_000  # keywords asked of a value; an honest descriptor of 1 MiB takes fewer

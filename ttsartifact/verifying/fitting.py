@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     Schema = Mapping[str, Any]
     Definitions = Mapping[str, Schema]
 
-__all__ = ["Violation", "fits", "shortened"]
-
 
 class Violation(NamedTuple):
     """One place where the shape does not hold, under the rule that it breaks.

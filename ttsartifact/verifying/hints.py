@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
     from ttsartifact.verifying.hinting import Look
 
-__all__ = ["hints_of", "looks"]
-
 _CONTROL = late_pattern(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
 _MIB = 1 << 20
 _GUESSABLE_BYTES = 80

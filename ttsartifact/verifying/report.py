@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from ttsartifact.attesting.checking import Attested
     from ttsartifact.terms.level import Level
 
-__all__ = ["Reason", "Report", "exit_code"]
-
 
 class Reason(NamedTuple):
     """Why nothing was verified: the path leads to nothing that can be read, or this verifier lacks something."""

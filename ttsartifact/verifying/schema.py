@@ -24,8 +24,6 @@ from ttsartifact.verifying.fitting import Violation, fits, shortened
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Unparsed", "holds", "trace_value", "trace_values", "violations_of"]
-
 _FIRST = 32  # descriptors: to load the library and compile the schema takes as long as looking at so many without it
 _looked_at = count()
 _TYPES: dict[str, type] = {"integer": int, "null": type(None), "string": str}

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.container.parquet_rows import RunTable
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Sibling", "Siblings", "conditions_of", "differing", "set_of"]
-
 
 class Sibling(NamedTuple):
     """What the rules of a data set ask of a run at once."""

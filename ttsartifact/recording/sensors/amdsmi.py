@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.sensors import Reading
 
-__all__ = ["AmdSmi"]
-
 _NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "energy_mj"})
 
 

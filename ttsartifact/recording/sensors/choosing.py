@@ -9,8 +9,6 @@ from ttsartifact.errors import Refused
 if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Reading, Sensor
 
-__all__ = ["BY_NAME", "WORDS", "Absent", "named_sensor", "sensor_from"]
-
 BY_NAME = ("nvml", "amdsmi", "rapl")
 """The sensors that a name alone describes."""
 

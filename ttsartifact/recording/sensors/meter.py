@@ -17,8 +17,6 @@ from ttsartifact.terms import descriptor
 if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Reading
 
-__all__ = ["LineMeter"]
-
 _MILLI = {"mW": ("power_mw", 1), "W": ("power_mw", 1000), "kW": ("power_mw", 1_000_000)}
 _MILLI |= {"mJ": ("energy_mj", 1), "J": ("energy_mj", 1000), "Wh": ("energy_mj", 3_600_000)}
 _NUMBER = re.compile(r"[-+]?[0-9]{1,12}(?:\.[0-9]{1,9})?")

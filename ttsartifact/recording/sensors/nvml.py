@@ -27,8 +27,6 @@ from ttsartifact.terms.descriptor import absent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-__all__ = ["Nvml"]
-
 _NOT_SUPPORTED, _NOT_FOUND = 3, 6  # nvmlReturn_t; of samples the second says that none is newer
 _TOTAL_POWER = 0  # NVML_TOTAL_POWER_SAMPLES
 _MEMBERS = dict(enumerate(("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")))

@@ -17,8 +17,6 @@ from ttsartifact.terms import descriptor
 if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Reading
 
-__all__ = ["Rapl"]
-
 _ROOT = "/sys/class/powercap"
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["Replay", "write_recording"]
-
 
 class Replay:
     """Gives the rows of a recording in their order, one a reading; after the last nothing arrives any more."""

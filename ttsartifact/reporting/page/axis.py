@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Axis", "Stretch", "axis_of", "columns_of", "joined_axes", "stretches_of", "submit_of", "thinned"]
-
 _NS = 10**9
 _MOST_TICKS = 9
 _MOST_MARKS = 2000  # a picture of 1,000 columns shows no more

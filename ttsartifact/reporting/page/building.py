@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.report import Report
 
-__all__ = ["HtmlPage", "page_of"]
-
 _KEYS = "Space plays and pauses, left and right arrows move by one second; click a picture to listen from there."
 
 

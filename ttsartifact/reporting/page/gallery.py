@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ttsartifact.formulas.pcm_kinds import PcmFormat
     from ttsartifact.perturbing.gallery import Cell
 
-__all__ = ["page_of_gallery"]
-
 _WIDTH, _HEIGHT, _COLUMNS = 1000, 60, 250
 _SUBTYPES = {2: "pcm_s16", 3: "pcm_s24", 4: "pcm_s32"}
 

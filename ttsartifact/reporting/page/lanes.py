@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.page.axis import Axis, Stretch
 
-__all__ = ["Lane", "drawn", "event_words", "lanes_of", "readings_of", "scale"]
-
 WIDTH, HEIGHT = 1000, 60
 _NS = 10**9
 _LEAST_WIDTH = 1.5  # so that a mark, or a single reading, is seen

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.report import Report
 
-__all__ = ["Placed", "RunRow", "SoundFigures", "drift", "heard_of", "page_of_many", "row_of"]
-
 _MOST_ENGINES = 30
 _WIDTH = 1000
 _MEASURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (

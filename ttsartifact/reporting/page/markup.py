@@ -15,8 +15,6 @@ from ttsartifact.reporting.terminal import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Html", "document", "element", "escaped", "footer", "island", "joined", "section", "table"]
-
 _VOID = frozenset({"meta", "input", "img", "br"})
 _LONGEST = 4000
 _BESIDE = " file: 'self'"

@@ -33,27 +33,6 @@ if TYPE_CHECKING:
     from ttsartifact.reporting.page.axis import Axis, Stretch
     from ttsartifact.verifying.report import Report
 
-__all__ = [
-    "LARGEST_BYTES",
-    "Playable",
-    "Seen",
-    "amount",
-    "audio_of",
-    "conditions_of",
-    "cut_of",
-    "events_of",
-    "name_of",
-    "pictures_of",
-    "plain",
-    "playable_of",
-    "player_of",
-    "receipt_of",
-    "seen",
-    "terms",
-    "times_of",
-    "verdict_of",
-]
-
 _MOST_FINDINGS = 200
 LARGEST_BYTES = 20_000_000
 """How much sound a page holds; more is linked."""

@@ -17,24 +17,6 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.sound import Sound
     from ttsartifact.reporting.page.axis import Axis, Stretch
 
-__all__ = [
-    "COLUMNS",
-    "DIVERGING",
-    "FLOOR_DB",
-    "HIGHEST_F0_HZ",
-    "LOWEST_F0_HZ",
-    "ROWS",
-    "SEQUENTIAL",
-    "data_uri",
-    "difference",
-    "envelope",
-    "fundamental",
-    "media_of",
-    "png",
-    "shades",
-    "spectrogram",
-]
-
 Colour = tuple[int, int, int]
 
 

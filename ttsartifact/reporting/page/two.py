@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.timing import Timing
     from ttsartifact.reporting.page.parts import Seen
 
-__all__ = ["page_of_two"]
-
 _KEYS = (
     "Keys a and b switch at the same instant of the audio, space plays and pauses, left and right arrows move by one "
     "second; click a picture to listen from there."

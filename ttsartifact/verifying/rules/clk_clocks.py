@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__: list[str] = []
-
-
 MAX_BRACKET_NS = 1_000_000
 
 

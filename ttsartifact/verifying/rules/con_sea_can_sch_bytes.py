@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
 
 
-__all__: list[str] = []
-
 _NO_RIFF = NotApplicable("no RIFF in this artifact")
 _PART_KINDS = ("descriptor", "trace", "leaves", "lock", "ref", "attestation")
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ttsartifact.gating.metrics import GatedRun
     from ttsartifact.verifying.evidence import Evidence
 
-__all__: list[str] = []
-
 _NO_GATE = NotApplicable("the run has no gate")
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__: list[str] = []
-
 # A unit of up to 16 digits over and over, or the digest of nothing. No honest digest looks like this: 1 in 2^192.
 _PLACEHOLDER = late_pattern(
     rb'"sha256:(?:([0-9a-f]{16})\1{3}|'  # which a repeat of one, two, four or eight digits is, too

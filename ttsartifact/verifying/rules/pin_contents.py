@@ -21,20 +21,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = [
-    "commits_of",
-    "confusable_names",
-    "families",
-    "family_of_address",
-    "family_of_engine",
-    "is_made_up_commit",
-    "list_digest",
-    "locked_lines",
-    "named_revision",
-    "normalised",
-    "scheme_of",
-]
-
 _COMMIT = late_pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT_WITHIN = late_pattern(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-zA-Z])")
 # What follows these in an address is a branch, a tag or a commit (clause 5.2).

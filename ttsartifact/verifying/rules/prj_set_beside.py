@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
 
-__all__: list[str] = []
-
 _NO_COLUMNS = NotApplicable("the carrier has no columns")
 
 

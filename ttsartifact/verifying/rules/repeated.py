@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     Statements = tuple[Any, Any] | None
     """The value of a field and that of the parameter that repeats it; None where nothing can be compared."""
 
-__all__ = ["REPEATED", "Repeated", "named_by"]
-
 _LANGUAGE = late_pattern(r"([a-z]{2})([-_].*)?", re.IGNORECASE)
 _REPOSITORY = late_pattern(r"[\w.-]+/[\w.-]+")
 _FILE = late_pattern(r"\.(onnx|pth?|safetensors|bin|ckpt|json|gguf|ya?ml)$", re.IGNORECASE)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ttsartifact.attesting.checking import Attested
     from ttsartifact.verifying.evidence import Evidence
 
-__all__: list[str] = []
-
 _NONE = NotApplicable("no attestation")
 
 

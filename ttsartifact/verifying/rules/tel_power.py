@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["is_of_this_run", "late_calibrations", "powers_behind", "weaker_walls"]
-
 _BEHIND_THE_DEVICE = frozenset({"wall", "psu"})  # where the device's own power is a part of what a meter reads
 _SENSOR_ERROR_PERCENT = 5  # what NVIDIA documents of boards up to Kepler; of newer ones it documents nothing
 _COUNTER_ERROR_PERCENT = 15  # beyond what a window of 25 ms in 100 ms explains over 20 updates

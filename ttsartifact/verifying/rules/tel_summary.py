@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["Column", "columns", "measured", "sampled_traces"]
-
 _TIME_COLUMNS = frozenset({"t_before_ns", "t_ns"})
 _MILLI_OF_UNIT = {"mW": 1, "W": 1000, "MHz": 1000, "%": 1000}
 

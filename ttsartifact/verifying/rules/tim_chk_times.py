@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__: list[str] = []
-
 COARSE_NS = 1_000_000  # a clock of this step is one that somebody typed, or a timer tick
 _COARSE_FROM_TIMES = 4  # fewer round numbers than this are chance
 
