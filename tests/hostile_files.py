@@ -135,6 +135,7 @@ def swollen(name: str, values: Callable[[], list[Any]], **how: Any) -> Callable[
 
 MEGABYTE = "x" * (1 << 20)
 HEAD = struct.pack("<4sI4s", b"RIFF", 4, b"WAVE")
+PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
 
 
 def hostile() -> Iterator[tuple[str, Callable[[Path], Path], set[str], int]]:
@@ -195,6 +196,13 @@ LIES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "no-bits": (lambda d: d[:32] + bytes(4) + d[36:], "CON02"),
     "65535-channels": (lambda d: d[:22] + b"\xff\xff" + d[24:], "CON02"),
     "adpcm": (lambda d: d[:20] + b"\x02\0" + d[22:], "CON02"),
+    # Its one channel is a speaker that players leave out when they mix (clause 3.1).
+    "speaker-that-is-left-out": (
+        lambda d: sized(
+            d[:16] + struct.pack("<IH", 40, 0xFFFE) + d[22:36] + struct.pack("<HHI", 22, 16, 0x800) + PCM_GUID + d[36:]
+        ),
+        "CON02",
+    ),
     "two-formats": (lambda d: sized(d[:36] + d[12:36] + d[36:]), "CON02"),
     "two-datas": (lambda d: sized(d[:36] + b"data\x02\0\0\0\1\1" + d[36:]), "CON02"),
 }
