@@ -69,6 +69,7 @@ def test_comments_spaces_and_order_do_not_change_the_digest(tmp_path: Path) -> N
         ("margin = 0.5", "margin = nan", "not a number: found NaN"),
         ("minimum = 30", "minimum = 1", "not a claim: 1 is less than the minimum of 2"),
         ('free = ["text", "seed"]', 'free = ["wether"]', "unknown subject: found wether"),
+        ('free = ["text", "seed"]', 'free = ["command line"]', "found command line, expected command (at"),
         ('effect = "difference"', 'effect = "level"', "this direction does not exist for the effect level"),
         ("a = 1.0\nb = 1.25", "", "the factor does not allow the effect difference: found /generation/params/speed"),
         ("a = 1.0\nb = 1.25", "a = 1.0\nb = 2026-01-01", "a value that JSON cannot hold"),

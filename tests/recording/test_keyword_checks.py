@@ -131,7 +131,7 @@ OTHER_WORDS = {
     "sensor": "a Sensor, with the methods open, devices, runtime, channels, read, close",
     "clock": "a Clock, with the methods now_ns, utc_ns, clocks",
     "period_ns": "at least 1",
-    "sample_rate_hz": "0 to 4294967295",
+    "sample_rate_hz": "1 to 4294967295",
     "channels": "1 to 65535",
     "subtype": "pcm_s16, pcm_s24, pcm_s32, pcm_f32",
     "on_error": "log or raise",

@@ -353,5 +353,7 @@ def _require_sense(claim: Claim) -> None:
     known = subjects().keys() | {"seed", "reference_clip"}
     for name in claim.free:
         if name.partition(":")[0] not in known:
-            expected = "a subject of registry/conditions.toml, such as text or seed"
+            # A report says `command line changed`, in the words for people.
+            meant = (each.id for each in subjects().values() if each.label == name)
+            expected = next(meant, "a subject of registry/conditions.toml, such as text or seed")
             raise Refused("unknown subject", where="held: free", found=name, expected=expected)

@@ -722,7 +722,7 @@ def _wave_format(subtype: str, sample_rate_hz: int | None, channels: int) -> rif
     """Return the format of the audio; a rate of 0 must be stated by the chunks."""
     return riff.WaveFormat(
         subtype=subtype,
-        sample_rate_hz=whole_number(0 if sample_rate_hz is None else sample_rate_hz, "sample_rate_hz", 0, _MOST_HZ),
+        sample_rate_hz=0 if sample_rate_hz is None else whole_number(sample_rate_hz, "sample_rate_hz", 1, _MOST_HZ),
         channels=whole_number(channels, "channels", 1, _MOST_CHANNELS),
         bit_depth=DEPTHS[subtype],
     )
