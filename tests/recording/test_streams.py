@@ -211,6 +211,8 @@ def _nested(levels: int) -> list[Any]:
         ({"params": {"a": _nested(40)}}, TooLarge, "is nested too deeply: expected at most 32 levels"),
         ({"text": "a\ud83d"}, Refused, "half of a surrogate pair"),
         ({"sample_rate_hz": 24000.5}, Refused, "sample_rate_hz is not a whole number in range"),
+        ({"observer": "host"}, Refused, "this condition cannot be recorded: found host"),
+        ({"semantics": "in_process"}, Refused, "this condition cannot be recorded: found in_process"),
     ],
 )
 def test_conditions_are_checked_before_the_engine_is_asked(

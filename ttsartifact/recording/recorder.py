@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 _MOST_HZ, _MOST_CHANNELS = (1 << 32) - 1, (1 << 16) - 1  # what a WAV header holds
 _LONGEST_WORDS = 200  # of an error that an engine hands over in place of audio
-_USUAL = (None, "in_process", "host")
-"""What nobody stated of an observer and what its times mean: known to be sound."""
+_USUAL = {"/run/times/observer": "in_process", "/run/times/t_first_token_semantics": "host"}
+"""What stands at a place where nobody states it: known to be sound."""
 _SOUNDS = "bytes, an array, (rate, samples), or the bytes of a file in place of its name"
 _SHORT_NS = 20_000_000
 """Less sound than this is not a word: the shortest that engines speak are ten times as long."""
@@ -242,7 +242,7 @@ class Recorder:
             "/run/load/running_at_start": running,
             "/audio/roles": self._audio.get("roles"),
         }
-        known = {place: value for place, value in observed.items() if value not in _USUAL}
+        known = {place: value for place, value in observed.items() if value not in (None, _USUAL.get(place))}
         require_sound(self._stated, self._text, self._clips, known)
 
     def _is_over(self) -> bool:
@@ -543,10 +543,9 @@ class Recorder:
         if samples is None:
             return
         suffix = ".bin" if isinstance(samples, (bytes, bytearray)) else ".npy"
-        is_new = suffix not in self._foreign
-        path = self._run.journal.part(suffix) if is_new else self._foreign[suffix]
-        self._foreign[suffix] = path
-        with open(path, "ab") as file:
+        if is_new := suffix not in self._foreign:
+            self._foreign[suffix] = self._run.journal.part(suffix)
+        with open(self._foreign[suffix], "ab") as file:
             if suffix == ".bin":
                 file.write(samples)
             else:
@@ -554,7 +553,7 @@ class Recorder:
 
                 np.save(file, np.asarray(samples), allow_pickle=False)
         if is_new:
-            self._run.say(f"what is not recorded is kept in {path}")
+            self._run.say(f"what is not recorded is kept in {self._foreign[suffix]}")
 
     def _require_no_fault(self) -> None:
         self._require_open()
