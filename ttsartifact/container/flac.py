@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule as capsules
@@ -23,7 +24,7 @@ from ttsartifact.container.source import JoinedSource, Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, NotReadable, TooLarge, damaged_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ttsartifact.container.capsule import Capsule
 
@@ -320,10 +321,8 @@ def require_whole_blocks(source: Source, blocks: Sequence[Block]) -> None:
 def _require_speakers(source: Source, block: Block, channels: int) -> None:
     """Hold the speakers that a comment names to the rule of a WAV."""
     data = source.read_at(block.body, block.size)
-    at = 8 + int.from_bytes(data[:4], "little")
-    while at < len(data):
-        start, at = at + 4, at + 4 + int.from_bytes(data[at : at + 4], "little")
-        name, _, value = data[start:at].partition(b"=")
+    for start, end in islice(_texts(data), 1, None):
+        name, _, value = data[start:end].partition(b"=")
         if name.upper() == _SPEAKERS:
             place = block.body + start
             if not (spelt := _MASK.fullmatch(value)):
@@ -340,8 +339,15 @@ def _points_end(_source: Source, block: Block) -> int:
 
 
 def _comments_end(source: Source, block: Block) -> int:
-    """Return where the last comment ends: a vendor, a count and as many texts, each behind its length."""
-    data = source.read_at(block.body, block.size)
+    """Return where the last comment ends."""
+    return max(end for _, end in _texts(source.read_at(block.body, block.size)))
+
+
+def _texts(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield start and end of the vendor with the count behind it, and of as many comments, each behind its length.
+
+    One that is cut ends behind the block, and is the last.
+    """
 
     def number(at: int) -> int:
         return int.from_bytes(data[at : at + 4], "little") if at + 4 <= len(data) else len(data)
@@ -349,10 +355,11 @@ def _comments_end(source: Source, block: Block) -> int:
     at = 4 + number(0)
     left = number(at) if at + 4 <= len(data) else 0
     at += 4
+    yield 4, at
     while left and at <= len(data):
-        at += 4 + number(at)
-        left -= 1
-    return at
+        start, left = at + 4, left - 1
+        at = start + number(at)
+        yield start, at
 
 
 def _tracks_end(source: Source, block: Block) -> int:

@@ -96,7 +96,7 @@ class Exchange:
         try:
             self._reader = BodyReader(self.content_type, by_name.get("content-encoding"))
             self.encoding, self.carried, self.said = self._reader.encoding, self._reader.carried, self._reader.said
-            encoding, rate, channels = (self.stated.pcm or f":{self.stated.sample_rate_hz}:").split(":")
+            encoding, rate, channels = (self.stated.pcm or f":{self.stated.sample_rate_hz or ''}:").split(":")
             state(self.said, {"encoding": encoding, "rate": rate, "channels": channels})
         except TtsArtifactError as error:
             self.close(t_ns, Status.NOT_AUDIO, str(error))

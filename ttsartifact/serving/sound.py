@@ -103,6 +103,9 @@ def _recognised(exchange: Exchange, pcm: str | None) -> Delivered:
 def _wave(exchange: Exchange) -> Delivered:
     with FileSource(exchange.path) as source:
         if (found := rebuilt(source, "body", may_be_cut=False)) is not None:
+            waves, _ = found
+            if waves.sample_bytes and waves.spans[-1][1] + waves.left_over >= source.size:
+                _refuse_text(source, waves.format)
             return _as_one(exchange, source, *found)
     mended = repaired(exchange.path)
     with FileSource(exchange.path) as source:
@@ -148,8 +151,6 @@ def _as_one(
     """Return the samples of an answer as one WAV, each frame at the read that completed it."""
     if not waves.sample_bytes:
         raise Refused("the answer holds no whole frame", where="body", found=f"{exchange.audio_bytes} bytes")
-    if waves.spans[-1][1] + waves.left_over >= answer.size:
-        _refuse_text(answer, waves.format)
     path = f"{exchange.path}.wav"
     with _created(path) as out:
         copy_pieces(waves.as_one(answer), out)
